@@ -41,7 +41,7 @@ find_desk() {
   name_desks
   [[ ! $1 ]] || die 78 "no desk ${1@Q}: there is no config/desks/$1.yaml; there are: $NAMED"
   DESK_FILE=''
-  [[ $NAMED == none ]] || die 78 "which desk? There is no config/desk.yaml; say --desk and one of: $NAMED"
+  [[ $NAMED == none ]] || die 78 "which desk? There is no config/desk.yaml; give --desk and one of: $NAMED"
 }
 
 # name_desks: sets NAMED to the names of the desks in config/desks/, or `none`. In this shell: a fork costs a millisecond.

@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--start", default=os.environ.get("START_TS_MS", ""), metavar="TS_MS", help="first close decided"
     )
     parser.add_argument("--end", default=os.environ.get("END_TS_MS", ""), metavar="TS_MS", help="last close decided")
-    parser.add_argument("--bars", choices=("live", "store"), default="live", help="whose bars (default live)")
+    parser.add_argument(
+        "--bars", choices=("live", "store"), default="live", help="bars of the loop or the store (default live)"
+    )
     args = parser.parse_args(argv)
     now = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
 

@@ -53,7 +53,9 @@ def _parser() -> Parser:
         metavar="TAG",
         help="the backtest's (default: <DATA_TAG>_bt_<RUNID>)",
     )
-    parser.add_argument("--bars", choices=("live", "store"), default="live", help="whose bars the backtest is made of")
+    parser.add_argument(
+        "--bars", choices=("live", "store"), default="live", help="bars of the loop or the store (default live)"
+    )
     parser.add_argument(
         "--trades", type=Path, metavar="FILE", help="against another engine's export: freqtrade JSON, CSV"
     )

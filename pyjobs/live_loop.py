@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return subprocess.call(_step("--all"))  # which reports why not
     timeframe = os.environ.get("TIMEFRAME") or "5m"
     if os.environ.get("DATA_TAG") and timeframe not in scheduler.STEP_S:
-        raise UsageError(f"TIMEFRAME={timeframe} is none of {', '.join(scheduler.STEP_S)}")
+        raise UsageError(f"TIMEFRAME={timeframe} is not one of {', '.join(scheduler.STEP_S)}")
     lock = paths.locks_dir() / LOCK
     private.make_folder(lock.parent)
     try:

@@ -49,8 +49,8 @@ def _verify(run_dir: Path) -> int:
     for problem in problems:
         print(problem)
     if problems:
-        raise BadDataError(f"'{run_dir.name}' is not what its manifest says: {len(problems)} differences")
-    print(f"{run_dir.name}: every file is as its manifest says")
+        raise BadDataError(f"'{run_dir.name}' differs from its manifest: {len(problems)} differences")
+    print(f"{run_dir.name}: every file is as in its manifest")
     return 0
 
 

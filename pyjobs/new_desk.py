@@ -105,7 +105,9 @@ def _parser() -> Parser:
         "--years", metavar="N", type=float, help="of history; default: ten of days, less of shorter bars"
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="default: config/desk.yaml, or by --name")
-    parser.add_argument("--zone", metavar="ZONE", help="whose clock this box's cron goes by; default: /etc/localtime's")
+    parser.add_argument(
+        "--zone", metavar="ZONE", help="the clock that cron uses on this box; default: /etc/localtime's"
+    )
     return parser
 
 

@@ -75,7 +75,7 @@ def _taken(raw: Path, push: Path) -> list[str]:
 
     wrong = sealed.verify(push)
     if wrong:
-        return [f"'{push}' is not what its manifest says: {wrong[0]}: push it again"]
+        return [f"'{push}' differs from its manifest: {wrong[0]}: push it again"]
     theirs, ours = sealed.read(push).get("format", formats.FIRST), formats.settled(str(raw.parent.parent))
     if theirs != ours:
         return [f"'{push}' has format {theirs}, what is stored here {ours}: the same version on both, then push again"]

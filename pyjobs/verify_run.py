@@ -48,8 +48,8 @@ def _verified(path: Path) -> NightdeskError | None:
     for problem in problems:
         print(f"{path.name}: {problem}")
     if problems:
-        return BadDataError(f"'{path}' is not what its manifest says: {len(problems)} differences, {problems[0]}")
-    print(f"{path.name}: every file is as its manifest says")
+        return BadDataError(f"'{path}' differs from its manifest: {len(problems)} differences, {problems[0]}")
+    print(f"{path.name}: every file is as in its manifest")
     return None
 
 

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(verb="write_units", doc=__doc__)
     parser.add_argument("--crontab", metavar="FILE", help="- for stdin; default: config/schedule/crontab.example")
     parser.add_argument(
-        "--zone", metavar="ZONE", help="whose clock its times are; default: the box's (example: Seoul's)"
+        "--zone", metavar="ZONE", help="the clock of its times; default: the box's clock (example: Seoul's)"
     )
     parser.add_argument("--enable", action="store_true", help="start the timers, now and after every boot")
     parser.add_argument(

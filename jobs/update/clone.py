@@ -92,7 +92,7 @@ class Clone:
             raise Refused(f"the branch here is '{self.branch}', updates are of '{wanted}'",
                           f"git switch {wanted} (or UPDATE_BRANCH={self.branch} in config/env.local.sh)")  # fmt: skip
         if self.ask("rev-parse", "--is-shallow-repository") == "true":
-            what = "this clone is shallow: it cannot tell a step forward from another history"
+            what = "this clone is shallow: whether this is a step forward cannot be seen"
             raise Refused(what, "git fetch --unshallow")
         self.edited()
 

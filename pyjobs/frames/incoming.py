@@ -152,9 +152,9 @@ def _instrument(
     zone: str = "",
 ) -> Instrument:
     if market not in known_markets():
-        raise UsageError(f"market {market!r} is none of {', '.join(known_markets())}")
+        raise UsageError(f"market {market!r} is not one of {', '.join(known_markets())}")
     if timeframe not in TIMEFRAMES:
-        raise UsageError(f"timeframe {timeframe!r} is none of {', '.join(TIMEFRAMES)}")
+        raise UsageError(f"timeframe {timeframe!r} is not one of {', '.join(TIMEFRAMES)}")
     if prices not in ("raw", "split", "adjusted") or marks not in ("", "start", "close"):
         raise UsageError(f"prices are raw, split or adjusted, marks start or close: {prices!r}, {marks!r}")
     if not marks and df.index.name == OURS and set(PRICES) <= set(df.columns):

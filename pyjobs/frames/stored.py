@@ -148,7 +148,7 @@ def _wide(found: Sequence[Series], column: str) -> pd.DataFrame:
     import pandas as pd
 
     if column not in PRICES:
-        raise UsageError(f"column {column!r} is none of {', '.join(PRICES)}")
+        raise UsageError(f"column {column!r} is not one of {', '.join(PRICES)}")
     kinds = sorted({each.instrument.timeframe for each in found})
     if len(kinds) > 1:
         raise UsageError(f"a wide frame is of one timeframe, and there are {', '.join(kinds)}: name one")

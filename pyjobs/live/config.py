@@ -124,7 +124,7 @@ def made(
     if known is None and not market:
         raise UsageError(
             f"{source}: unknown exchange {exchange!r} (config/exchanges.yaml has {', '.join(exchanges)}); of one whose "
-            "bars come from files alone say its `market`"
+            "bars come from files alone set its `market`"
         )
     if market and market not in known_markets():
         raise UsageError(f"{source}: unknown market {market!r} (known: {', '.join(known_markets())})")

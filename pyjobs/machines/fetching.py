@@ -147,7 +147,7 @@ def _arrived(fetch: Fetch, name: str) -> str:
         for each in found if isinstance(found, dict) else ():
             if any(line.startswith(f"'{each}' has changed") for line in problems):
                 (path / each).unlink()
-        return f"is not what its manifest says: {problems[0]}" + (
+        return f"differs from its manifest: {problems[0]}" + (
             f" and {len(problems) - 1} more" if len(problems) > 1 else ""
         )
     _sync(path)

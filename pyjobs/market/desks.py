@@ -55,7 +55,7 @@ def desk_path(name: str | None, config_dir: Path) -> Path:
             f"no desk {name!r}: there is no {config_dir / wanted}; there are: {there}{nearest(name, known)}"
         )
     if known:
-        raise ConfigError(f"which desk? There is no {config_dir / wanted}; say --desk and one of: {', '.join(known)}")
+        raise ConfigError(f"which desk? There is no {config_dir / wanted}; give --desk and one of: {', '.join(known)}")
     return config_dir / SAMPLE
 
 

@@ -133,7 +133,7 @@ def timetable(market: str, exchanges: Iterable[Exchange], zone_name: str, now_s:
         ),
         Timed(
             job="backup", script="run_backup.sh", when="15 5 * * *", at="every day, 05:15 here",
-            why="what cannot be had anew; BACKUP_TO=/another/disk",
+            why="what cannot be fetched or computed again; BACKUP_TO=/another/disk",
         ),
         Timed(
             job="drill", script="run_drill.sh", when="40 5 1 * *", at="the first of a month, 05:40 here",

@@ -120,7 +120,7 @@ class OnVolume:
         if has_no_volume(bars):
             raise BadDataError(
                 f"strategy {self.name} reads volume, and these {len(bars)} bars have none, though their price moves: "
-                "take the instrument out (`role: benchmark`), bring volume, or say `volume=False` in the strategy"
+                "take the instrument out (`role: benchmark`), bring volume, or set `volume=False` in the strategy"
             )
         return self.setup.signals(bars)
 

@@ -209,7 +209,7 @@ def _faulty_lookback(setup: Setup) -> str:
     try:
         bars: object = setup.lookback
     except Exception as error:  # noqa: BLE001  # whatever it raises: it is named before any bar is read
-        return f"cannot be told: {place_of(error)}"
+        return f"cannot be found out: {place_of(error)}"
     whole = isinstance(bars, int | np.integer) and not isinstance(bars, bool) and bars >= 1
     return "" if whole else f"is {bars!r}, not a whole number of bars"
 

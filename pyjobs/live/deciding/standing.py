@@ -40,7 +40,7 @@ def restored(journal: Journal, lane: Lane) -> Stand:
         kept = journal.trades[: len(journal.trades) - len(beyond)]
         if not kept and stand.trades:  # a step looks at two rows, a start at ten thousand
             raise LookDeeper if len(journal.trades) <= 2 else _apart(journal, known, stand.trades)
-        journal.files["trades"].drop(beyond, kept[-1][-1] if kept else "", "trades whose decision had not been written")
+        journal.files["trades"].drop(beyond, kept[-1][-1] if kept else "", "trades without a written decision")
         journal.trades = kept
     elif known < stand.trades:
         _add_missing(journal, lane, known)

@@ -14,7 +14,7 @@ from pyjobs.market.bars import COLUMNS
 from utils.errors import BadDataError
 
 SYMBOLS = frozenset({"symbol", "ticker", "tic", "instrument", "stock", "code", "pair"})
-"""Names under which other tools write whose a row is."""
+"""Names under which other tools write the symbol of a row."""
 ONLY_SYMBOL = "BARS"  # the name of a file's series when it has no symbol column
 BATCH_ROWS = 131_072
 _NONE, _UNKNOWN = np.empty(0, np.int32), -1

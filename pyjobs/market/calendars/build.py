@@ -165,7 +165,7 @@ def last_known(market: str, covers: Covers) -> dt.date:
     try:
         found = exchange_calendars.get_calendar(market)
     except (exchange_calendars.errors.InvalidCalendarName, NotImplementedError):
-        raise UsageError(f"exchange_calendars knows no market {market!r}") from None
+        raise UsageError(f"exchange_calendars has no market {market!r}") from None
     bound = found.bound_max()
     return min(covers.last, bound.date()) if bound is not None else covers.last
 

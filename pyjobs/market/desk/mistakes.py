@@ -82,7 +82,7 @@ def of_pairs(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
             continue
         pair = frozenset((each.base, each.currency))
         if not each.base or len(pair) < 2:
-            yield i, f"names the currency whose price in {each.currency} this is; is {each.base!r}"
+            yield i, f"names the currency that this prices in {each.currency}; is {each.base!r}"
         elif pair in seen:
             yield i, f"{each.base} and {each.currency} already have a rate: instruments[{seen[pair]}]"
         seen.setdefault(pair, i)

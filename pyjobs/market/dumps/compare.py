@@ -183,7 +183,7 @@ def _other_basis(instrument: Instrument, other: _Beside, bars: Bars) -> float:
 
 def _two_bases(instrument: Instrument, factor: float, other: _Beside, outside: int, store: BarStore) -> BadDataError:
     rest = outside + other.left.size
-    cure = "Bring a file of the whole history" + ("" if instrument.complete else ", say `complete: true`")
+    cure = "Bring a file of the whole history" + ("" if instrument.complete else ", set `complete: true`")
     return BadDataError(
         f"{instrument.key}: the closes in {instrument.file!r} are {factor:.6g} times those that are stored "
         f"({other.at_old.size} shared): a split, a dividend or another unit, and {rest} stored bars are not in it; "

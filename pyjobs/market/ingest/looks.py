@@ -5,7 +5,7 @@ A provider revises bars, delivers late what it had not, and works a dividend in 
 - stored bars are asked for again when they are an hour, a day, a week and a month old (`AGES`), never twice for an age;
 - a bar that was confirmed empty is asked for again after the same intervals; then the confirmation stands;
 - of adjusted prices the whole history is compared every so often, for what was worked in late moves all before it;
-- who has been silent for long is asked ever less often (`PART_OF_SILENCE`).
+- who has been silent for long is asked for less and less often (`PART_OF_SILENCE`).
 
 Without the file (or with a damaged one) confirmations stand, and the looks begin anew.
 """

@@ -71,14 +71,14 @@ def resting(store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int) 
 
 
 def note_asked(
-    store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int, *, hint: str = " (--start asks at once)"
+    store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int, *, hint: str = " (--start asks for it at once)"
 ) -> str:
     """It has been asked for; what to say of it when it is silent all the same. `hint`: what a person can do."""
     since = silent_since(store, key, source.market, now_ms, silent_ms=source.silent_ms)
     if since is None:
         return ""
     looks.change(store, key, asked_ms=now_ms)
-    return f"silent since {utc_text(since)}: asked ever less often{hint}"
+    return f"silent since {utc_text(since)}: asked for less and less often{hint}"
 
 
 def last_known(store: BarStore, key: SeriesKey, market: str, newest_ms: int, now_ms: int) -> int:

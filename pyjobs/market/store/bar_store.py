@@ -61,7 +61,7 @@ class BarStore:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", key.exchange):
             raise BadDataError(f"{key}: exchange {key.exchange!r} is not a plain name (letters, digits, _ and -)")
         if key.timeframe not in TIMEFRAME_MS:
-            raise BadDataError(f"{key}: timeframe {key.timeframe!r} is none of {', '.join(TIMEFRAME_MS)}")
+            raise BadDataError(f"{key}: timeframe {key.timeframe!r} is not one of {', '.join(TIMEFRAME_MS)}")
         return self._folders.setdefault(key, self.root.joinpath(key.exchange, folder_name(key.symbol), key.timeframe))
 
     def series(self) -> list[SeriesKey]:

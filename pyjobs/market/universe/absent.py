@@ -59,7 +59,7 @@ class Absent:
             before = self._known(key)
             state = symbol_states.after(before, "unknown", session=self._today, now_ms=self.now_ms, detail=error.detail)
             symbol_states.save(key.exchange, {_name(key): state})
-            text = "nothing of it is stored: asked ever less often (--start asks at once)"
+            text = "nothing of it is stored: asked for less and less often (--start asks for it at once)"
         self.gone.append(error)
         return f"{key}: set aside: {error.provider} answers: {error.detail}; {text}"
 
@@ -72,7 +72,7 @@ class Absent:
         )
         symbol_states.save(key.exchange, {_name(key): state})
         self.gone.append(error)
-        return f"{key}: set aside: {error}; asked ever less often (--start asks at once)"
+        return f"{key}: set aside: {error}; asked for less and less often (--start asks for it at once)"
 
     def failure(self) -> NightdeskError | None:
         """The error of those set aside, when no series at all was answered: then it may be the provider."""

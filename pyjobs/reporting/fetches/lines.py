@@ -28,7 +28,7 @@ WHY = {
     "no_bar": "expected bar missing: the provider has this session of the others",
     "silent": "no bar for many sessions: halted?",
     "halted": "halted",
-    "gone": "the provider no longer knows it: delisted or renamed? its history stays",
+    "gone": "the provider no longer has it: delisted or renamed? its history stays",
     "unknown": "the provider does not know it",
     "not_listed": "no bar yet: not listed yet?",
     "network_forbidden": "not asked: ALLOW_NET_FETCH=0",

@@ -225,7 +225,7 @@ def _touched(name: str, run: Path, manifest: Mapping[str, Any]) -> Iterator[str]
         if not has_file(path):
             yield f"{name}: {file} is missing, its manifest has it"
         elif _sha256(path) != (entry.get("sha256") if isinstance(entry, dict) else ""):
-            yield f"{name}: {file} was changed after the run: it is not what its manifest says"
+            yield f"{name}: {file} was changed after the run: it differs from its manifest"
 
 
 def _sha256(path: Path) -> str:

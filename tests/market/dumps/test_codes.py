@@ -159,7 +159,7 @@ Date;Open;High;Low;Last;Close;"Number of Shares"
 
 def test_an_isin_above_a_table_is_held_against_the_desks(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     told = {"market": "XPAR", "dates": "dmy"}
-    with pytest.raises(NightdeskError, match=r"'FR0000121014' \(isin\), and nothing .*say `symbol_column: isin`"):
+    with pytest.raises(NightdeskError, match=r"'FR0000121014' \(isin\), and nothing .*set `symbol_column: isin`"):
         read(tmp_path / "x.csv", hours, EURONEXT, symbol="MC", **told)
     with pytest.raises(NightdeskError, match="the desk's symbol is 'FR0000120271'"):
         read(tmp_path / "x.csv", hours, EURONEXT, symbol="FR0000120271", **told)

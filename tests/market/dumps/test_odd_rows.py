@@ -128,7 +128,7 @@ def test_bars_of_several_days_weeks_or_months_are_not_those_of_one(
 def test_a_winter_time_of_europe_in_summer_is_asked_about(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     text = rows(["2024-07-02 09:00 CET", "2024-07-02 10:00 CET"])
     told = {"market": "XETR", "timeframe": "1h", "layout": "ohlcv_start"}
-    with pytest.raises(NightdeskError, match=r"CET in summer, .* Say `zone:`"):
+    with pytest.raises(NightdeskError, match=r"CET in summer, .* Set `zone:`"):
         read(tmp_path / "x.csv", hours, text, **told)
     assert closes(read(tmp_path / "x.csv", hours, text, zone="Europe/Berlin", **told))[0] == "2024-07-02T08:00"
 

@@ -29,7 +29,7 @@ def table(column: str, *rows: tuple[str, str, int]) -> str:
 
 def test_a_column_called_series_that_holds_symbols_is_asked_for(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     one_after_the_other = table("series", ("02", "AAPL", 100), ("03", "AAPL", 101), ("04", "MSFT", 110))
-    with pytest.raises(NightdeskError, match="column 'series' holds 'AAPL' and 1 others: say `symbol_column: series`"):
+    with pytest.raises(NightdeskError, match="column 'series' holds 'AAPL' and 1 others: set `symbol_column: series`"):
         read(tmp_path / "x.csv", hours, one_after_the_other, symbol="AAPL")
     on_one_date = table("series", ("02", "A1", 100), ("02", "A2", 108), ("03", "A1", 101), ("04", "A1", 101))
     with pytest.raises(NightdeskError, match=r"lines 2 and 3: .*'series' tells them apart"):

@@ -188,7 +188,7 @@ def test_a_row_without_its_close_or_volume_hides_no_other_of_an_inverse_swap(lac
 def test_where_nobody_says_what_volumes_are_in_that_is_said_of_the_series() -> None:
     told = in_coins("bingx", {"A/B:B": LINEAR}, "A/B:B", [CANDLE])
     assert told == {"rows": [CANDLE], "remark": (
-        "its volumes are in coins, or in contracts of 0.01: ccxt does not say which")}  # fmt: skip
+        "its volumes are in coins, or in contracts of 0.01: ccxt does not specify which")}  # fmt: skip
     assert in_coins("bingx", [], "A/B:B", [CANDLE]) == [CANDLE]
     record = {"rows": [CANDLE], "remark": told["remark"]}  # type: ignore[call-overload]
     answer = Ccxt().read(record, BarRequest(symbol="bingx:A/B:B", timeframe="1m", start_ms=0, end_ms=10**6), 10**6)

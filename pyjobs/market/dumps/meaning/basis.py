@@ -52,7 +52,7 @@ def adjusted_numbers(
     place = reading.places["adj_close"]
     if source.instrument.prices != "adjusted":
         values, _ = numbers(reading.grid.columns[place])
-        what = f"Adj Close not used (the desk says `prices: {source.instrument.prices}`)"
+        what = f"Adj Close not used (the desk sets `prices: {source.instrument.prices}`)"
         _say(findings, what, reading, values, cleaned=False)
         return
     adjusted = read("adj_close") * scale
@@ -179,8 +179,8 @@ def refuse_other_basis(reading: Reading, source: DumpSource) -> None:
             what, cure = "raw", "`prices: raw`"
         else:
             continue
-        said = f"it says its prices are {what} ({quoted(name, 40)}: {quoted(cells[0], 20)}), the desk {prices}"
-        raise BadDataError(f"{grid.label}: {said}: say {cure}, or bring the file that the desk means")
+        said = f"it declares its prices {what} ({quoted(name, 40)}: {quoted(cells[0], 20)}), the desk {prices}"
+        raise BadDataError(f"{grid.label}: {said}: set {cure}, or bring the file that the desk expects")
 
 
 def refuse_other_money(reading: Reading, source: DumpSource) -> None:
@@ -200,6 +200,6 @@ def refuse_other_money(reading: Reading, source: DumpSource) -> None:
             each.upper() not in MONEYS or each.upper().replace("RMB", "CNY") == instrument.currency.upper()
         ):
             continue
-        cure = "`scale: 0.01` makes them whole" if whole else f"say `currency: {each.upper()}` where that is right"
+        cure = "`scale: 0.01` makes them whole" if whole else f"set `currency: {each.upper()}` where that is right"
         what = f"its prices are in {quoted(each, 20)}, the desk's in {instrument.currency}: {cure}"
         raise BadDataError(f"{grid.label}: {what}; `columns: {{currency: ''}}` lets the file's word go")

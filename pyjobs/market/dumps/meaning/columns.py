@@ -87,8 +87,8 @@ def _refuse_a_price(grid: Grid, instrument: Instrument, places: dict[str, int]) 
     """A last column that stands between low and high in every row is no volume."""
     if instrument.layout == "auto" and "volume" in places and is_a_price(grid, places):
         place = places["volume"] + 1
-        what = f"column {place}, {grid.cell(0, place - 1)!r}, stands between low and high in every row: no volume"
-        text = "an adjusted close? say `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
+        what = f"column {place}, {grid.cell(0, place - 1)!r}, lies between low and high in every row: not a volume"
+        text = "an adjusted close? set `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}, {text}")
 
 
@@ -105,7 +105,7 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
     what = f"no column for {', '.join(missing)}" if grid.unit == "line" else f"no {', '.join(missing)}"
     listed = unexpected(grid.label, ", ".join(names))
     wanted = ", ".join(f"{name}: NAME" for name in missing)
-    return f"{grid.label}: {where}: {what} in {listed}; say `columns: {{{wanted}}}`"
+    return f"{grid.label}: {where}: {what} in {listed}; set `columns: {{{wanted}}}`"
 
 
 def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> dict[str, int]:
@@ -128,7 +128,7 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
         twice = len(candidates) > 1 and (role not in RANKED or candidates[0][0] == candidates[1][0])
         if twice and not (role == "time" and _is_clock(grid, candidates[1][1])):
             columns = ", ".join(names)
-            what = f"two columns are named {role}: {columns}; say which with `columns: {{{role}: NAME}}`"
+            what = f"two columns are named {role}: {columns}; choose one with `columns: {{{role}: NAME}}`"
             raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}")
         if role == "volume" and len(candidates) > 1:
             _refuse_in_turns(grid, candidates)
@@ -166,7 +166,7 @@ def _refuse_in_turns(grid: Grid, candidates: list[tuple[int, int]]) -> None:
         row = next((row for row in lacking if grid.cell(row, place) != ""), None)
         if row is not None:
             one, two = (grid.names or [])[first], (grid.names or [])[place]
-            what = f"{one!r} is empty and {two!r} is not: one field? Write one name, or say `columns: {{volume: NAME}}`"
+            what = f"{one!r} is empty and {two!r} is not: one field? Write one name, or set `columns: {{volume: NAME}}`"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[row])}: {what}")
 
 
@@ -178,7 +178,7 @@ def _told(grid: Grid, name: str, wanted: str) -> int:
         if column(each) == column(wanted):
             return place
     found = unexpected(grid.label, ", ".join(names))
-    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {found}"
+    what = f"`columns`/`symbol_column` sets {name} to {wanted!r}, but the columns are {found}"
     raise BadDataError(f"{grid.label}: {what}")
 
 
@@ -244,7 +244,7 @@ def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int])
     unit = column(names[1]) in NO_SYMBOLS or (names[1].upper() in UNITS and not pair_of(instrument.symbol.upper()))
     if compared(names[1], instrument.symbol) == "two" and not unit:
         what = f"line {grid.header_line or 1}: its one value is called {names[1]!r}, the desk's symbol is "
-        cure = f"where that is its price, say `columns: {{close: {names[1]}}}`"
+        cure = f"where that is its price, set `columns: {{close: {names[1]}}}`"
         raise BadDataError(f"{grid.label}: {what}{instrument.symbol!r}: {cure}")
     return 1
 

@@ -43,12 +43,12 @@ def mark_of(readings: Sequence[Reading], source: DumpSource, findings: Findings)
         naive = " (and `zone:`, as it has none)" if len(first) and _is_naive(reading) else ""
         raise ConfigError(
             f"{first.label}: {first.unit} {int(first.lines[0])}: does a row's time ({time_text(reading, 0)}) mark the "
-            f"start or the end of its {instrument.timeframe} bar? Say `layout: ohlcv_start` or `layout: ohlcv_close` "
+            f"start or the end of its {instrument.timeframe} bar? Set `layout: ohlcv_start` or `layout: ohlcv_close` "
             f"for {instrument.key}{naive}"
         )
-    what = "times taken for the starts of their bars (if they are the ends, say `layout: ohlcv_close`)"
+    what = "times taken for the starts of their bars (if they are the ends, set `layout: ohlcv_close`)"
     count = sum(len(each.grid) for each in readings)
-    findings.say(Finding(what=what, count=count, first="", example="nothing in the file tells"))
+    findings.say(Finding(what=what, count=count, first="", example="nothing in the file shows it"))
     return "start"
 
 

@@ -61,7 +61,7 @@ def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceForma
         )
     if instrument.layout == "auto" and grid.delimiter == "," and re.fullmatch(LOOKS["daily"], first_cell(grid, 0)):
         what = f"line {int(grid.lines[0])}: {first_cell(grid, 0)!r} begins a row as Lean writes it, in ten-thousandths"
-        raise BadDataError(f"{grid.label}: {what}: say `layout: lean`, or `layout: ohlcv` if the prices are plain")
+        raise BadDataError(f"{grid.label}: {what}: set `layout: lean`, or `layout: ohlcv` if the prices are plain")
     return None
 
 
@@ -69,7 +69,7 @@ def _refuse_twins(grid: Grid, shape: PriceFormat, instrument: Instrument) -> Non
     """Two vendors write one shape, hours apart: only the volume decides whose file it is."""
     if instrument.layout == "auto" and shape.name == "ninjatrader" and _is_quiet(grid):
         what = f"line {int(grid.lines[0])}: volume 0 throughout: HistData's (New York's winter time) or NinjaTrader's"
-        raise BadDataError(f"{grid.label}: {what} (UTC, ends of bars): say `layout: histdata` or `layout: ninjatrader`")
+        raise BadDataError(f"{grid.label}: {what} (UTC, ends of bars): set `layout: histdata` or `layout: ninjatrader`")
 
 
 LOOKS = {

@@ -109,7 +109,7 @@ def _without_unfinished(reading: Reading, findings: Findings) -> None:
         reading.ignored.append(reading.name_of("complete"))
         del reading.places["complete"]
     elif running.any():
-        what, count = "not complete, as the file says: left out", int(running.sum())
+        what, count = "marked as not complete in the file: left out", int(running.sum())
         example = (
             f"{reading.name_of('complete')} {reading.grid.cell(int(running.argmax()), reading.places['complete'])}"
         )

@@ -97,7 +97,7 @@ def _refuse_days_of_a_broker(reading: Reading, st: Stamps, known: str | bool) ->
     named = np.flatnonzero(st.kind == DATE)
     if named.size and reading.shape is not None and reading.shape.without and not known:
         grid, at = reading.grid, int(named[0])
-        what = f"{time_text(reading, at)} is a day of the clock of whoever wrote it ({reading.shape.name}): say `zone:`"
+        what = f"{time_text(reading, at)} is a day of its writer's clock ({reading.shape.name}): set `zone:`"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
@@ -108,7 +108,7 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
     largest = int(np.abs(st.ms).max())
     if source.intraday and largest < DAY_MS * 1000 and reading.order != "names":
         grid, text = reading.grid, reading.grid.cell(0, reading.places["time"])
-        what = f"{text} is no epoch (milliseconds since midnight, as in Lean's files? say `layout: lean`)"
+        what = f"{text} is no epoch (milliseconds since midnight, as in Lean's files? set `layout: lean`)"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}")
     text = reading.grid.cell(0, reading.places["time"]) if len(reading.grid) else ""
     of_year = largest < 10 * SMALLEST_EPOCH_MS and len(text.strip().split(".")[0]) == YEAR_AND_DAY
@@ -169,7 +169,7 @@ def _own_zone(reading: Reading) -> str:
         try:
             ZoneInfo(found)
         except (KeyError, ValueError, OSError):
-            what = f"its time zone is {quoted(found, 40)!r}, which is not known: say `zone:`"
+            what = f"its time zone is {quoted(found, 40)!r}, which is not known: set `zone:`"
             raise BadDataError(f"{reading.grid.label}: {what}") from None
     return str(found)
 
@@ -189,7 +189,7 @@ def _hinted(st: Stamps, reading: Reading, source: DumpSource) -> dict[int, str]:
             said = quoted(time_text(reading, at), 40)
             st.errors[at] = f"{said!r} is a {span}, no {timeframe} bar: {_cure_of(span, timeframe)}"
         elif "is not a time" in what and len(st.errors) > 1:
-            st.errors[at] = f"{what}; `dates:` says the order of day and month, `columns:` which column it is"
+            st.errors[at] = f"{what}; `dates:` sets the order of day and month, `columns:` the column"
             break
     return st.errors
 

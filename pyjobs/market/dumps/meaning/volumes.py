@@ -48,7 +48,7 @@ def volume_of(grid: Grid, instrument: Instrument, places: dict[str, int]) -> tup
     """
     if "volume" in instrument.columns:
         taken = instrument.columns["volume"] != ""
-        return ([] if taken else [_none(grid, "no volume taken, as `columns` says", "")]), 1.0
+        return ([] if taken else [_none(grid, "no volume taken, because of `columns`", "")]), 1.0
     money = next((at for at, name in enumerate(grid.names or ()) if column(name) == "volccyquote"), None)
     if money is not None:
         return _counted(grid, places, money), 1.0
@@ -57,7 +57,7 @@ def volume_of(grid: Grid, instrument: Instrument, places: dict[str, int]) -> tup
     if (found := _by_its_unit(grid, instrument)) is not None:
         places["volume"], times = found
         name = (grid.names or [])[places["volume"]]
-        note = Finding(what=f"volume times {times:,.0f}, as its name says", count=len(grid), first="", example=name)
+        note = Finding(what=f"volume times {times:,.0f}, as its name shows", count=len(grid), first="", example=name)
         return ([note] if times != 1 else []), times
     return _by_money(grid, instrument, places), 1.0
 
@@ -80,7 +80,7 @@ def _by_its_unit(grid: Grid, instrument: Instrument) -> tuple[int, float] | None
         if unit in UNKNOWN:
             if unit.startswith("contract") and instrument.market == FUTURES:
                 return place, 1.0
-            what = f"line {grid.header_line or 1}: {name!r} counts {unit}, whose size is not known"
+            what = f"line {grid.header_line or 1}: {name!r} counts {unit}, a unit of unknown size"
             cure = f"`columns: {{volume: {name}}}` takes the numbers as they are, `columns: {{volume: ''}}` none"
             raise BadDataError(f"{grid.label}: {what}: {cure}")
     return None

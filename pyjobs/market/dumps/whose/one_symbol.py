@@ -97,7 +97,7 @@ def _refuse_gaps(reading: Reading, place: int, names: Any, values: Sequence[str]
     grid, at = reading.grid, int(pc.index(names, "").as_py())
     if at < 0 or len(values) < 2:
         return
-    what = f"no symbol in {_called(reading, place)!r}, in a file of {len(values)} symbols: whose row is it?"
+    what = f"no symbol in {_called(reading, place)!r}, in a file of {len(values)} symbols: which symbol is the row of?"
     raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
@@ -185,14 +185,14 @@ def _another(where: str, text: str, source: DumpSource) -> str:
     instrument, name = source.instrument, quoted(where.removeprefix("its "), 40)
     mine = f"{instrument.symbol!r}" + (f" ({instrument.name})" if instrument.name else "")
     what = f"the file is of {quoted(text, 40)!r} ({name}), the desk's symbol is {mine}"
-    return f"{what}: `file` or `symbol` is wrong; where both are one thing, say `symbol_column: {name}`"
+    return f"{what}: `file` or `symbol` is wrong; where both are one thing, set `symbol_column: {name}`"
 
 
 def _asked(where: str, text: str, source: DumpSource) -> str:
     name, symbol = quoted(where.removeprefix("its "), 40), source.instrument.symbol
     what = f"the file is of {quoted(text, 40)!r} ({name}), and nothing shows that this is the desk's {symbol!r}"
     cure = f"`symbol_column: {name}`" if is_isin(text) else f"`name: {quoted(text, 40)}` or `symbol_column: {name}`"
-    return f"{what}: where it is, say {cure} of the instrument"
+    return f"{what}: where it is, set {cure} for the instrument"
 
 
 def _refuse_unnamed(reading: Reading, wanted: str) -> None:
@@ -206,5 +206,5 @@ def _refuse_unnamed(reading: Reading, wanted: str) -> None:
             continue
         lines = [each for each in cells.unique().to_pylist() if each]
         if len(lines) > 1 and any(same_symbol(each, wanted) for each in lines):
-            what = f"column {name!r} holds {wanted!r} and {len(lines) - 1} others: say `symbol_column: {name}`"
+            what = f"column {name!r} holds {wanted!r} and {len(lines) - 1} others: set `symbol_column: {name}`"
             raise BadDataError(f"{grid.label}: {what}")

@@ -26,7 +26,7 @@ def in_coins(exchange: str, markets: Any, pair: str, rows: list[list[Any]]) -> l
     if not size or exchange in IN_COINS or (size == 1 and not about.get("inverse")):
         return rows
     if exchange not in IN_CONTRACTS:
-        told = f"its volumes are in coins, or in contracts of {size:g}: ccxt does not say which"
+        told = f"its volumes are in coins, or in contracts of {size:g}: ccxt does not specify which"
         return {"rows": rows, "remark": told}
     return [_one_in_coins(row, size, money=bool(about.get("inverse"))) for row in rows]
 

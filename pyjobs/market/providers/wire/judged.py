@@ -160,7 +160,7 @@ def _bitfinex_error(content: Any, fault: Fault | None) -> Fault | None:
     if code == _BITFINEX_LIMIT or "ratelimit" in str(text).lower() or "RATE_LIMIT" in str(text):
         return Fault("rate_limit", words, retry_after_s)
     if code == _BITFINEX_SYMBOL:
-        return Fault("no_data", f"it knows no such symbol (its answer: {words})", retry_after_s=0.0)
+        return Fault("no_data", f"it has no such symbol (its answer: {words})", retry_after_s=0.0)
     if code == _BITFINEX_CLOSED or "unavailable" in str(text):
         return Fault("outage", words, retry_after_s)
     return Fault(fault.kind if fault else "schema", words, retry_after_s)

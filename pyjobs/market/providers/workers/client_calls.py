@@ -145,7 +145,7 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows | Told:  # noqa
     library = import_module("ccxt")
     name, _, pair = question["symbol"].partition(":")
     if name not in library.exchanges:
-        raise Stopped(Fault("no_data", f"ccxt knows no exchange {name!r}", retry_after_s=0.0))
+        raise Stopped(Fault("no_data", f"ccxt has no exchange {name!r}", retry_after_s=0.0))
     exchange = getattr(library, name)({"enableRateLimit": True, "requests_trust_env": True, "timeout": 10_000})
     if not (markets := exchange.load_markets()):
         raise Stopped(Fault("schema", "the exchange's list of markets has none"))
