@@ -107,7 +107,7 @@ class Log:
             self.say(text)
 
     def stamp(self):
-        """The market's wall clock, made anew once a second."""
+        """The market's wall clock, computed once a second."""
         now = int(now_s())
         if now != self._second:
             self._second = now

@@ -1,9 +1,9 @@
 """Run one command to its end, and everything it started too: what bash cannot do right.
 
 Started by the links with `-I -S`, standard library only. Two processes watch each other: the *keeper* (the process
-cron knows) and the *worker* (which runs the command). Both are subreapers, so an orphan of the job, also one that
-called setsid or forked twice, becomes the worker's child, or the keeper's when the worker was killed. Both hold the
-lock, the job does not: SIGKILL of either leaves the other to end the tree before the lock is free, and no leaked
+that cron started) and the *worker* (which runs the command). Both are subreapers, so an orphan of the job, also one
+that called setsid or forked twice, becomes the worker's child, or the keeper's when the worker was killed. Both hold
+the lock, the job does not: SIGKILL of either leaves the other to end the tree before the lock is free, and no leaked
 daemon can hold it.
 """
 
@@ -156,7 +156,7 @@ class SupervisedRun:
             return None
 
     def finish(self, code):
-        """Close the log, add the run to the history, tell cron of a failure; none of it may change the verdict."""
+        """Close the log, add the run to the history, report a failure to cron; none of it may change the verdict."""
         if not self.options.log:
             return
         log, outcome = self.sink, self.outcome(code)
@@ -177,7 +177,9 @@ class SupervisedRun:
             warn("\n  ".join(lines + [quoted(line, MAILED_COLUMNS) for line in last]))
 
     def outcome(self, code):
-        """The run in one word: ok, skip:<reason>, retry (still the code that asks for another try) or fail."""
+        """The run in one word: ok, skip:<reason>, retry (the last try still ended with the code for another one) or
+        fail.
+        """
         if code == 0 and self.note.get("skip") in GUARDS.values():
             return f"skip:{self.note['skip']}"
         if code == 0 and (self.note.get("guarded") or self.note.get("kind")):
@@ -247,7 +249,7 @@ def opened(holder):
 def begun(options):
     """The code held, the log open, what is here private: what must be before any time limit runs. Returns the sink.
 
-    Does not return where code or folders keep the job from starting; the history says so, if it can be written.
+    Does not return where code or folders keep the job from starting; the history records it, if it can be written.
     """
     home = os.environ["NIGHTDESK_HOME"]
     try:

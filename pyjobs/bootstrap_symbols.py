@@ -1,4 +1,4 @@
-"""Set up symbols: fetch their first bars, write their instance files, and say (or enable) what keeps them current."""
+"""Set up symbols: fetch their first bars, write their instance files, print (or enable) the jobs for new bars."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class _Job:
         return ""
 
     def _said(self, key: SeriesKey, text: str, done: Report) -> str:
-        """Print the line at once where it has news that are noted until they are said; else return it."""
+        """Print the line at once where it has news that are noted until they are reported; else return it."""
         from pyjobs.market.ingest.news.said import said
 
         if not done.got.news:

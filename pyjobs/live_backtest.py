@@ -20,7 +20,7 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Decide the window and write it; say where."""
+    """Decide the window, write it, and print where."""
     parser = Parser(verb="live_backtest", doc=__doc__)
     parser.add_argument("--tag", default=os.environ.get("DATA_TAG", ""), help="of the loop (default: DATA_TAG)")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Check every paper loop to its first line, and say whether money may follow: a table of green and red.
+"""Check every paper loop to its first line, and show whether money may follow: a table of green and red.
 
 For each loop of live.yaml (or --instance NAME) each line is verified, the journal folded again, its whole window
 backtested and compared, a restart rehearsed on a copy. Writes data/live/checks/ and data/live/golive.html. Exit 65 when

@@ -1,7 +1,7 @@
 """Keep paper loops stepping: those of live.yaml, or the one that the environment names (DATA_TAG, SYMBOL, TIMEFRAME …).
 
 A light process that sleeps while nothing is due and gives each step a process and a time limit of its own. --status
-shows how it stands: exit 3 when loops are configured and none runs, or one has not stepped well for three bars.
+shows its state: exit 3 when loops are configured and none runs, or one has not stepped well for three bars.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until a signal stops it, or show how it stands."""
+    """Run until a signal stops it, or show its state."""
     parser = Parser(verb="live_loop", doc=__doc__)
     parser.add_argument("--status", action="store_true", help="print the state of each loop, and end")
     parser.add_argument(

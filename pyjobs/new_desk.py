@@ -1,10 +1,10 @@
-"""Write a desk of your own: which exchange, which symbols; fetch their history; say what to do next.
+"""Write a desk of your own: which exchange, which symbols; fetch their history; print the next command.
 
-On a terminal it asks for what no flag gives, and keeps the answers of a run that fails for the next one. A symbol that
-the exchange does not have is named and left out; 66 when it has none of them, 69 when the provider could not be asked.
-Nothing that is there already is overwritten; the jobs of a second desk are added to your jobs file. Also prints the
-crontab lines for this box, and writes what the jobs are then expected to do (secret/jobs.yaml) and which market they
-ask about (config/env.local.sh).
+On a terminal it asks for each value without a flag, and keeps the answers of a run that fails for the next one. A
+symbol that the exchange does not have is named and left out; 66 when it has none of them, 69 when the provider could
+not be asked. Nothing that is there already is overwritten; the jobs of a second desk are added to your jobs file. Also
+prints the crontab lines for this box, and writes what the jobs are then expected to do (secret/jobs.yaml) and which
+market they ask about (config/env.local.sh).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ NOT_OURS = ("misfit", "bad_data", "not_offered")  # and one it has otherwise: in
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask, fetch, write, and say the next command; see the module."""
+    """Ask, fetch, write, and print the next command; see the module."""
     args = _parser().parse_args(argv)
     target = _target(args)
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
@@ -221,7 +221,7 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange], target: Path) -> tu
 
 
 def _expect(table: Timetable, mine: str) -> None:
-    """Write what the jobs go by, where nothing is yet; else say what it should be."""
+    """Write the files that jobs use, where there is none; else print what they should be."""
     own_desk, name = not mine, mine if mine and "/" not in mine else ""
     shipped = (paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8")
     plans = table.job_plans(shipped, name)

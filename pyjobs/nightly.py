@@ -2,8 +2,8 @@
 
 Exit code: 0 when every step ended well; else that of the first failed step, but 69 (external) or 2 (stale) only when
 every failure was one of those two. 143 when a signal stopped it. A failed step does not stop the steps that can do
-without it; the run is then published as `partial`. A night whose manifest cannot be made stays `.building-…` and is
-never a run.
+without it; the run is then published as `partial`. A night without a manifest, because it cannot be made, stays
+`.building-…` and is never a run.
 """
 
 from __future__ import annotations

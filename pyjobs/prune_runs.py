@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @dataclass(slots=True, kw_only=True)
 class Told:
-    """What a prune has to say: lines for a person as it goes, or one JSON document at its end.
+    """The output of a prune: lines for a person as it goes, or one JSON document at its end.
 
     `stopped`: what was not begun because it is too much at once; `failed`: what could not be removed.
     """
@@ -147,7 +147,7 @@ def _prune_runs(found: Told, folder: Path, decisions: Sequence[Decision], *, nam
 
 
 def _prune_logs(found: Told, keep_days: int, plain_days: int) -> None:
-    """Remove old logs, compress those in between, set a long history aside, and say what was done."""
+    """Remove old logs, compress those in between, set a long history aside, and print what was done."""
     folder, today = paths.logs_dir(), datetime.fromtimestamp(clock.now_s(), UTC).date()
     os_files.must_answer(folder)
     names = [path.name for path in folder.iterdir() if not path.is_symlink()] if folder.is_dir() else []
@@ -173,7 +173,7 @@ def _prune_logs(found: Told, keep_days: int, plain_days: int) -> None:
 
 
 def _prune_cache(result: Told, keep_mb: int) -> None:
-    """Bring data/cache within its size, and say what was done."""
+    """Bring data/cache within its size, and print what was done."""
     found = cache_retention.look(paths.data_dir() / "cache")
     gone = cache_retention.surplus(found, keep_mb=keep_mb)
     result.failed += [] if result.dry_run else _each(_gone, (each.path for each in gone))

@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _bring_in(desk: Desk, job: Job, *, asked: dt.date | None) -> NightdeskError | None:
-    """Bars that have come since; how fetching them went. A file that cannot be read is the night's to tell of."""
+    """Bars that have come since; how fetching them went. An unreadable file is the night's to report."""
     for each in import_changed(desk, paths.root() / desk.dumps, job.store, now_ms=job.now_ms):
         print(f"imported {each.instrument.key}" + (f": failed: {each.error}" if each.error else ""))
     if not is_fetched(desk):
@@ -80,7 +80,7 @@ def _with_boards(desk: Desk, job: Job) -> list[str]:
 
 
 def _look_again(job: Job) -> None:
-    """Look at stored boards once more: nobody waits for that, and who runs no night has it."""
+    """Look at stored boards once more: nothing waits for that, and a box without a night has it."""
     for line in look_at_all(job.store, job.sources, job.exchanges, clock.now_s()):
         print(line, flush=True)
 

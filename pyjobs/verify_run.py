@@ -1,4 +1,4 @@
-"""Is a finished run what its manifest says: every file there, every byte the same, nothing more?
+"""Does a finished run match its manifest: every file there, every byte the same, nothing more?
 
 RUN is a run's folder, or its name in data/server_runs, data/server_runs_remote or backtests. Without one: the newest
 night; with --all every finished run of --runs DIR. Differences exit 65, each named; what is no finished run exits 66.

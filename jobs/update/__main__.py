@@ -212,7 +212,7 @@ def link_of():
 
 
 def format_of(clone, commit):
-    """The newest format of stored data that a version reads; 0 when it does not say."""
+    """The newest format of stored data that a version reads; 0 where the version does not declare one."""
     return number(clone.ask("show", f"{commit}:{FORMAT}"))
 
 

@@ -15,7 +15,7 @@ SLOW = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "co
 
 
 class Refused(Exception):
-    """Not updated, for a reason that somebody here has to mend."""
+    """Not updated, for a reason that a person here has to mend."""
 
     code = 78
 
@@ -40,7 +40,7 @@ class Clone:
         self.branch = self.remote = self.upstream = self.ref = ""
 
     def run(self, *words, more=(), **env):
-        """Run git with `words`; it asks no questions."""
+        """Run git with `words`, without prompts."""
         command = git(self.root, *more, *words)
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
@@ -169,7 +169,7 @@ class Clone:
                           "batch/run_prune.sh --dry-run shows what may go; df -h")  # fmt: skip
 
     def signed(self, target, tag, signers):
-        """Raises Refused unless the commit (or the tag, by its own name) is signed by somebody in the file `signers`.
+        """Raises Refused unless the commit (or the tag, by its own name) is signed by a key in the file `signers`.
 
         A tag that is no object of its own has no signature: then the commit's counts.
         """

@@ -29,7 +29,7 @@ DAY_MS = 86_400_000
 def series() -> pd.DataFrame:
     """Every stored series: columns exchange, symbol, timeframe (str), bars (Int64), first, last (UTC closes).
 
-    The last three of one that cannot be read are missing (`<NA>`, `NaT`); `bars` says why.
+    The last three of one that cannot be read are missing (`<NA>`, `NaT`); `bars` holds the reason.
     """
     store = open_store()
     rows = []

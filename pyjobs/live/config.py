@@ -62,7 +62,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class LiveFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file. `clean_days`: how many the go-live report asks for."""
+    """The whole file. `clean_days`: the number that the go-live report requires."""
 
     loops: dict[str, Loop] = {}
     limits: Limits = Limits()

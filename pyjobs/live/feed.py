@@ -71,7 +71,7 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
 
 
 def said(spec: Spec, told: Collection[str]) -> None:
-    """These sentences have been printed: no later job says again what of them was noted of the series."""
+    """These sentences have been printed: no later job prints them again for the series."""
     from pyjobs.market.ingest.news.said import said as news_said
 
     news_said(open_store(), spec.key, told)

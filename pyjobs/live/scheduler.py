@@ -1,7 +1,7 @@
 """The loop around steps: each in a process, a lock and a time limit of its own, so that none ever waits for another.
 
-It imports nothing heavy, knows no bar and no strategy, and sleeps while nothing is due. What it knows of each loop
-stands in data/live/loop.json, for heartbeat and health; its lock shows whether it is alive.
+It imports nothing heavy, has no bars and no strategies, and sleeps while nothing is due. Its state of each loop is in
+data/live/loop.json, for heartbeat and health; its lock shows whether it is alive.
 """
 
 from __future__ import annotations
@@ -273,7 +273,7 @@ def notify(text: str) -> None:
 
 
 def watchdog_s(environ: Mapping[str, str]) -> float:
-    """Within how many seconds systemd wants to hear from this process; endless where it does not ask it."""
+    """The seconds within which systemd expects a sign of life from this process; endless where it expects none."""
     usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
     asked = usec.isdecimal() and int(usec) > 0 and pid in ("", str(os.getpid()))
     return int(usec) / 1e6 if asked else float("inf")

@@ -1,6 +1,7 @@
 """What one loop is: which series, which strategy, which paper money.
 
-Told by config/live.yaml, by the environment, or by its own journal, whose every row has all of it in one cell.
+It comes from config/live.yaml, from the environment, or from its own journal, every row of which has all of it in one
+cell.
 """
 
 from __future__ import annotations
@@ -172,7 +173,9 @@ def checked_params(params: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]
 
 @lru_cache(maxsize=8)
 def code_of(strategy: str) -> str:
-    """What decides, as it stands on this disk: strategy, kernel, indicators, windows, core, money. Twelve digits."""
+    """The code that decides, as it is on this disk: strategy, kernel, indicators, windows, core, money. Twelve
+    digits.
+    """
     files = [*sorted(Path(kernel.__file__).parent.glob("*.py")), *_written(strategy)]
     files += [Path(str(each.__file__)) for each in (cadence, engine, equity_loop, core, one_bar, seen, cells)]
     return hashlib.sha256(b"\0".join(os_files.held_bytes(path) for path in files)).hexdigest()[:12]

@@ -1,6 +1,6 @@
 """One step of a loop: recent bars, less the newest; each closed bar that is not decided yet, in order; written, synced.
 
-A step knows nothing of the step before but what stands in the files.
+A step has no memory of the step before except the files.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def tree_sha256(sums: Mapping[str, str]) -> str:
 
 
 def checked_out(clone: Path, folder: Path) -> Tree:
-    """Write the files of the last commit to `folder`, and say what they are.
+    """Write the files of the last commit to `folder`, and return them.
 
     Raises ConfigError where this is no clone, or tracked files are edited: what is deployed must have a name.
     """

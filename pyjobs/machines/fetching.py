@@ -55,7 +55,7 @@ class Fetch(NamedTuple):
 
 
 def listed(fetch: Fetch) -> dict[str, float]:
-    """The finished runs over there, oldest first, each with its `size_mb` (0 where its manifest does not say it).
+    """The finished runs over there, oldest first, each with its `size_mb` (0 where its manifest has none).
 
     One connection, whatever there is. Raises ExternalDataUnavailable, MissingInputError.
     """
@@ -131,7 +131,7 @@ def _arrived(fetch: Fetch, name: str) -> str:
     """Verify a run that was carried, and give it its name; empty when it is here now, else what is wrong.
 
     What rsync left that the manifest does not know (temporary files of one that was killed, a pin) goes first. A file
-    whose bytes are not the manifest's goes, too, so that the next fetch brings it again.
+    whose bytes differ from the manifest goes, too, so that the next fetch brings it again.
     """
     path = fetch.incoming / name
     try:

@@ -1,4 +1,4 @@
-"""Bringing a release into an environment: verified, unpacked beside the others, tried, and only then what runs."""
+"""Bringing a release into an environment: verified, unpacked next to the others, tried, and only then made current."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Another machine, reached by ssh: a script over there, and files from there by rsync. It never asks anything."""
+"""Another machine, reached by ssh: a script over there, and files from there by rsync. It never prompts."""
 
 from __future__ import annotations
 
@@ -54,9 +54,8 @@ class Host(NamedTuple):
     ) -> subprocess.CompletedProcess[bytes]:
         """rsync with `arguments`; paths of the other machine are relative to its `folder`.
 
-        Only what Apple's openrsync (on macOS since 15.4) knows as well: no filters, and no path that a remote shell
-        would take apart.
-        `keep_open` are descriptors that live as long as rsync does, should this process be killed.
+        Only the flags of Apple's openrsync (on macOS since 15.4): no filters, and no path that a remote shell would
+        take apart. `keep_open` are descriptors that live as long as rsync does, should this process be killed.
         """
         if shutil.which("rsync") is None:
             raise ConfigError("rsync is not installed: apt-get install rsync (or opkg, brew, the NAS's packages)")
@@ -68,9 +67,9 @@ class Host(NamedTuple):
         )
 
     def failed(self, done: subprocess.CompletedProcess[bytes], folder: str, more: str = "") -> NightdeskError:
-        """What it means that rsync to or from `folder` over there failed; `more` is said with it.
+        """The meaning of a failed rsync to or from `folder` over there; `more` is printed with it.
 
-        A disk there that is full is nobody's outage: rsync ends with 11, and its message is often lost on the way.
+        A disk there that is full is no outage: rsync ends with 11, and its message is often lost on the way.
         """
         text = done.stderr.decode("utf-8", "replace")
         if done.returncode in (126, 127) or "command not found" in text or "rsync: not found" in text:

@@ -1,4 +1,4 @@
-"""A snapshot: what cannot be had anew, copied as it lies into one folder, with a manifest of every file.
+"""A snapshot: what cannot be made again, copied as it is into one folder, with a manifest of every file.
 
     <folder>/<STAMP>/            like a run: 20261120T131000Z-9f3c, manifest last, one rename
     <folder>/<STAMP>/files/      the files under their own paths, from the home on
@@ -182,7 +182,7 @@ def _pieces(source: Path) -> Iterator[bytes]:
 
 
 def _cut_torn_line(path: Path) -> None:
-    """A last line without its end was being written: it goes, unless it is all there is (nobody's CSV ends so)."""
+    """A last line without its end was being written: it goes, unless the file has no other line (no CSV ends so)."""
     with path.open("rb+") as handle:
         size = handle.seek(0, os.SEEK_END)
         handle.seek(max(0, size - CHUNK))

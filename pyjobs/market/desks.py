@@ -36,7 +36,7 @@ class _Market(msgspec.Struct, frozen=True):
 
 
 def desk_path(name: str | None, config_dir: Path) -> Path:
-    """The desk file to use: a path as it stands; for a name config/desks/NAME.yaml; without either config/desk.yaml.
+    """The desk file to use: a path unchanged; for a name config/desks/NAME.yaml; without either config/desk.yaml.
 
     The home's config/ is looked into first, then `config_dir`. With no desk of one's own at all it is the sample.
     Raises ConfigError for a name that there is not, and where there are named desks only and no name is given.
@@ -125,7 +125,7 @@ def name_problems(path: Path, name: str, config_dir: Path) -> Iterator[str]:
 
 
 def _since(path: Path) -> float:
-    """When the file was written; 0 where the disk does not say it now."""
+    """When the file was written; 0 where the disk does not report it now."""
     try:
         return path.lstat().st_mtime
     except OSError:

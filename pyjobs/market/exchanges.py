@@ -87,7 +87,9 @@ def prices_at(exchange: Exchange, timeframe: str) -> Prices:
 
 
 def symbol_at(exchange: Exchange, symbol: str) -> str:
-    """What a series is stored as: Bitfinex knows one pair as BTCUSD, BTC/USD and tBTCUSD; others as they are asked."""
+    """The symbol under which a series is stored: on Bitfinex BTCUSD, BTC/USD and tBTCUSD are one pair; elsewhere it is
+    the request's.
+    """
     if exchange.provider != "bitfinex":
         return symbol
     base, slash, quote = symbol.partition("/")

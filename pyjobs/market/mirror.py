@@ -1,9 +1,9 @@
 """A copy of the store in Postgres: one table, `candles`. The files are the truth; the table follows them.
 
 A partition's bars are copied into a temporary table, merged by key, what the file no longer has is deleted, and the
-file's digest is noted. What the table has of a series is brought up to date in one transaction, so that it never stands
-on two bases; what is new to it follows, each partition in one of its own. So a mirror that was cut short goes on where
-it stopped, and one that is repeated does nothing. Rows of a series that has no files any more go.
+file's digest is noted. The table's bars of a series are brought up to date in one transaction, so that it is never on
+two bases; new bars follow, each partition in one of its own. So a mirror that was cut short goes on where it stopped,
+and one that is repeated does nothing. Rows of a series that has no files any more go.
 """
 
 from __future__ import annotations

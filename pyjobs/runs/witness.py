@@ -1,7 +1,7 @@
 """What a run came from, taken when it was used: each step's code, configuration, data and packages as it began.
 
-A commit, an edit or another environment in the middle of a night makes the run say so: the input of the first step
-that used it stands in the manifest, and what it became, and from which step on, stands there as `mixed`.
+After a commit, an edit or another environment in the middle of a night the run shows it: the input of the first step
+that used it is in the manifest, and what it became, and from which step on, is there as `mixed`.
 """
 
 from __future__ import annotations

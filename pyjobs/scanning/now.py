@@ -43,7 +43,7 @@ def is_live(instrument: Instrument, running: Mapping[str, Session]) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class NowScan:
-    """One scan. `bars` are the provisional bars by series, `looked_at` the series whose price of now is known."""
+    """One scan. `bars` are the provisional bars by series, `looked_at` the series with a price of now."""
 
     running: Mapping[str, Session]
     quotes: Quotes

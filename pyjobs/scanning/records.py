@@ -19,7 +19,7 @@ Record = dict[str, Any]
 
 
 def scanned(snapshot: Snapshot, setups: Mapping[str, Setup], undecided: Undecided) -> Record:
-    """The content of scan.json, but for the notes; what cannot be decided is told to `undecided`."""
+    """The content of scan.json, without the notes; what cannot be decided is reported to `undecided`."""
     need = longest_lookback(setups)
     instruments, signals = [], []
     for series in snapshot.series:

@@ -73,7 +73,7 @@ def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
 
 
 def is_malformed(setup: Setup, bars: Bars) -> Iterator[str]:
-    """Not what `Signals` asks for; or never an entry, so that nothing can be checked."""
+    """Not the requested `Signals`; or never an entry, so that nothing can be checked."""
     if not isinstance(setup.lookback, int) or setup.lookback < 1:
         yield f"its lookback is {setup.lookback!r}, not a whole number of bars"
     signals: Any = setup.signals(bars)

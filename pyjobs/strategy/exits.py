@@ -130,7 +130,7 @@ class OnVolume:
 
 
 def has_no_volume(bars: Bars) -> bool:
-    """Whether every volume is 0 although the price moves. At one price nobody traded, and 0 is what was counted."""
+    """Whether every volume is 0 although the price moves. One price and a count of 0: no trade."""
     if len(bars) == 0 or np.any(bars.volume):
         return False
     return bool(np.any(np.asarray(bars.high) > bars.low) or np.any(np.diff(bars.close)))

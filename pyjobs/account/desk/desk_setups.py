@@ -100,7 +100,7 @@ def index_series(snapshot: Snapshot, index: str) -> Series | None:
 
 
 def not_on_desk(snapshot: Snapshot, index: str) -> str:
-    """What to say of an index that the desk does not have."""
+    """The line about an index that the desk does not have."""
     there = ", ".join(each.instrument.symbol for each in snapshot.series if each.instrument.role == "benchmark")
     return (
         f"follows {index}, and no instrument of the desk with role benchmark has that symbol "

@@ -29,7 +29,7 @@ def all_triggers(
 ) -> Triggers:
     """Every trigger on traded and watched instruments in the last `days`, by instrument, setup and time.
 
-    A setup that raises on an instrument has none there, and is told to `undecided`, where that is given.
+    A setup that raises on an instrument has none there, and is reported to `undecided`, where that is given.
     """
     found: list[Part] = []
     first, dates = window_start(snapshot.session, days), lru_cache(lambda market: lru_cache(None)(session_of(market)))

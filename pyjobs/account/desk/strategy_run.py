@@ -36,7 +36,7 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StrategyRun:
-    """The account at each session's close, and everything the engine knows about the run. `cash`: at its start."""
+    """The account at each session's close, and everything the engine recorded about the run. `cash`: at its start."""
 
     run: AccountRun
     prepared: Prepared

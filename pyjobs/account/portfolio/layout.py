@@ -89,7 +89,7 @@ class Layout:
 
 
 def room_to_follow(memory_of: Memory) -> tuple[memory.Worth, memory.Moves]:
-    """What a walk without limits needs beside its memory; most of it is never touched."""
+    """The extra memory of a walk without limits; most of it is never touched."""
     account_trades, moments = memory_of.signals.n_entries, memory_of.series.n_times
     short = memory_of.seats.stretch[memory_of.seats.sign < 0]
     lends = int((memory_of.series.end - memory_of.series.next)[short].sum())

@@ -46,7 +46,8 @@ def sleeves_of(
 ) -> Sleeves:
     """Everything the account trades of the desk. `second_core`: half of the signals may be made in another process.
 
-    A setup that raises on a series is left out there and told to `undecided`, where that is given; else it ends this.
+    A setup that raises on a series is left out there and reported to `undecided`, where that is given; else the
+    exception is raised.
     """
     left_out, wanted = [], {}
     converted: dict[int, Conversion | None] = {}
@@ -112,7 +113,7 @@ def _sleeves_on(
 
 
 def _converted(snapshot: Snapshot, account: Account, series: Series, warm_up: int) -> tuple[Conversion | None, str]:
-    """How the series is converted (None: not at all, or not possible), and what to say of it."""
+    """How the series is converted (None: not at all, or not possible), and the line about that."""
     instrument, bars = series.instrument, series.bars
     if instrument.currency == account.currency or not warm_up:
         return None, ""
@@ -133,7 +134,7 @@ def _left(instrument: Instrument, why: str) -> dict[str, str]:
 
 
 def behind(snapshot: Snapshot, sleeves: Sequence[Sleeve]) -> list[dict[str, str]]:
-    """The series traded, or converted by, whose bars end before the session: then the last close stands."""
+    """The series traded, or converted by, whose bars end before the session: their last close is used."""
     used = {sleeve.key for sleeve in sleeves} | {sleeve.conversion.rates.key for sleeve in sleeves if sleeve.conversion}
     return [
         {

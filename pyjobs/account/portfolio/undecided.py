@@ -12,7 +12,7 @@ from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 @dataclass(slots=True)
 class Undecided:
-    """Setups that raised where they were asked: each says so, and hides no other."""
+    """Setups that raised: each is named, and none hides another."""
 
     notes: list[str] = field(default_factory=list)
     first: Exception | None = None
@@ -31,7 +31,7 @@ class Undecided:
             self._note(f"{what} cannot be computed: {worded(error)}", error)
 
     def refuse(self) -> None:
-        """Raise what the first one raised; whoever goes on without it calls this last."""
+        """Raise the first exception; a caller that continues without the setup calls this last."""
         if self.first is not None:
             self.first.add_note(self.notes[0])
             raise self.first

@@ -14,7 +14,7 @@ from utils.files import os_files
 
 
 def add_flags(parser: Parser) -> None:
-    """Add what to run on what, under whose conventions."""
+    """Add the flags that choose strategy, bars and conventions."""
     parser.add_argument(
         "--strategy", required=True, metavar="NAME", help="a file of strategies/ or pyjobs/strategy/library"
     )

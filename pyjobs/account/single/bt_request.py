@@ -93,7 +93,7 @@ def material_of(request: Request, index: str | None) -> Material | None:
 
 
 def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: str = "--strategy, --param") -> Setup:
-    """`make_setup` for what a command line asks for: what is wrong with it is wrong usage."""
+    """`make_setup` for a command line: an error of the strategy is wrong usage."""
     try:
         return make_setup(name, params, source=source, of_desk=False)
     except ConfigError as error:

@@ -39,7 +39,7 @@ def worth(
     ts: Ints, close: Floats, start: int, end: int, trades: Floats, n: int,
     fee: float, equity: Floats, has_equity: int, w: Floats,
 ) -> int:  # fmt: skip
-    """Equity at each close of bars [start, end), going on from where `w` stands. Returns how many trades count.
+    """Equity at each close of bars [start, end), continuing from the state `w`. Returns how many trades count.
 
     The peak begins at the cash. A fill spends all cash, fee included, in fractions; a short puts up its notional, and
     when it loses all of it or more, there is no further trade. Only the lowest value after each peak is divided by it:

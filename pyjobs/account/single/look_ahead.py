@@ -1,4 +1,4 @@
-"""A strategy of the user's own that looks ahead earns what nobody can: it is refused, or its result is marked.
+"""A strategy of the user's own that looks ahead earns what is impossible: it is refused, or its result is marked.
 
 Those of the library are tested. Told is what the battery finds on the bars that are about to be backtested, the newest
 of the longest series: at every one of them, with only the bars it may see. `check_strategy` looks at more than that.

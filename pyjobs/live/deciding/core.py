@@ -65,7 +65,7 @@ class Lane:
 
 @dataclass(slots=True, kw_only=True)
 class Stand:
-    """Where a loop stands after its last decided bar (`ts_ms` 0: before the first).
+    """The state of a loop after its last decided bar (`ts_ms` 0: before the first).
 
     `s`: the kernel's state; `p`: the purse, by the names in `one_bar`.
     """
@@ -188,13 +188,13 @@ class Decider:
         return f"{crc32(text.encode()):08x}"
 
     def _skip(self, i: int) -> int:
-        """What is told of a bar at which no entry can be decided; 0 for any other."""
+        """The code of a bar at which no entry can be decided; 0 for any other."""
         if i + 1 < self._lookback:
             return FEW_BARS
         return one_bar.CADENCE if self._broken[i] else one_bar.FEATURES if self._lacking[i] else 0
 
     def _opened(self, i: int, ts: float, killed: bool) -> tuple[int, list[str]]:
-        """Open and range of a bar; what is told of it, and the trades that ended."""
+        """Open and range of a bar; the code of what happened, and the trades that ended."""
         out, sizes, p = self._out, self._sizes, self.stand.p
         found, n = divmod(
             one_bar.opened(

@@ -49,7 +49,7 @@ def opened(
     s: Floats, r: Floats, p: Floats, ts: float, price: float, high: float, low: float, killed: bool, at_stop: bool,
     fee: float, out: Floats, sizes: Floats, at: int, w: Floats, bar_ts: Ints, bar_close: Floats,
 ) -> int:  # fmt: skip
-    """Open and range of a bar: what is told of it (0: nothing happened) times four, plus how many trades ended.
+    """Open and range of a bar: the code of what happened (0: nothing) times four, plus the number of trades that ended.
 
     They go to `out` from its row `at` on (room for three), their quantities to `sizes`. `at_stop`: a stop that the open
     has jumped over fills at the stop (live), not at the open. The last three: room for `worth` and the bar it sees.
@@ -124,7 +124,7 @@ def wishes(
 
 
 def done_at_close(s: Floats, orders: int) -> int:
-    """What is done at a close, times 32, plus what is told of it. `orders`: of `wishes`, less what was forbidden."""
+    """The action at a close, times 32, plus its code. `orders`: of `wishes`, less what was forbidden."""
     if orders & 1:
         if orders & 2:
             return 32 * (TURN_LONG if s[ORDER] > 0.0 else TURN_SHORT) + ENTERING

@@ -1,4 +1,4 @@
-"""Where a loop stands, from its files alone; trades that a kill kept from the file are made again from the bars."""
+"""A loop's state, from its files alone; trades that a kill kept from the file are made again from the bars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATE, CASH, QUANTITY, EQUITY, DAY_EQUITY, BLOCKED, DECIDED_AT = (
 
 
 def stand_after(lane: Lane, row: Row) -> Stand:
-    """Where a loop stands after that decision. Raises BadDataError for cells that cannot be."""
+    """The loop's state after that decision. Raises BadDataError for cells that cannot be."""
     try:
         ts_ms = int(row[names.TS_MS])
         cash, quantity, equity, day_equity = (float(row[k]) for k in (CASH, QUANTITY, EQUITY, DAY_EQUITY))
@@ -31,7 +31,7 @@ def stand_after(lane: Lane, row: Row) -> Stand:
 
 
 def restored(journal: Journal, lane: Lane) -> Stand:
-    """Where the journal's loop stands. Trades that its decisions do not know go; those that are missing are added."""
+    """The state of the journal's loop. Trades that its decisions do not know go; those that are missing are added."""
     last = journal.decisions[-1] if journal.decisions else None
     stand = stand_after(lane, last) if last else Stand.first(lane.money)
     known = int(journal.trades[-1][NUMBER]) if journal.trades else 0

@@ -1,6 +1,7 @@
 """Whole stretches of a journal decided at once, compiled, and held against the lines of a file.
 
-It says that each line is the same, or nothing: why one is not is told by `core`, a bar at a time. Both run `one_bar`.
+It reports only "every line is the same"; for a line that is not, `core` finds the reason, a bar at a time. Both run
+`one_bar`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Ended(NamedTuple):
 
 
 def forbids_of(cell: str) -> int:
-    """What stands in a `blocked_by` cell, as `row_text` reads it; OTHER for a cell that is no loop's."""
+    """The content of a `blocked_by` cell, as `row_text` reads it; OTHER for a cell that no loop writes."""
     words = cell.split("+") if cell else []
     broke = words[-1:] == ["no_cash"]
     words = words[: len(words) - broke]

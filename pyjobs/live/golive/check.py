@@ -1,6 +1,6 @@
 """The nightly check of a loop: every line of its journal, replay, a backtest of its whole window, the restart drill.
 
-What came of it stands in data/live/checks/<tag>.json, and is what the go-live report goes by.
+The result is in data/live/checks/<tag>.json, which the go-live report reads.
 """
 
 from __future__ import annotations
@@ -48,13 +48,14 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def file_of(tag: str) -> Path:
-    """Where a loop's last check stands."""
+    """The file of a loop's last check."""
     return paths.data_dir() / "live/checks" / f"{tag}.json"
 
 
 def check(spec: Spec, now_s: float) -> Checked:
-    """Check one loop and write what came of it. What cannot be read is a FAIL that names it; what nobody has foreseen
-    (a strategy of one's own may raise anything) is one, too, and is raised."""
+    """Check one loop and write what came of it. An unreadable file is a FAIL that names it; an unexpected exception (a
+    user's strategy may raise anything) is one, too, and is raised.
+    """
     try:
         done = _checked(spec, now_s)
     except Exception as error:
@@ -116,7 +117,7 @@ def as_json(done: Checked) -> dict[str, Any]:
 
 
 def unproven(spec: Spec, done: Checked) -> str:
-    """Why a check says nothing of what decides now: it was of other code. Empty where it was of this code."""
+    """Why a check does not apply to what decides now: it was of other code. Empty where it was of this code."""
     if done.code == (now := code_of(spec.strategy)):
         return ""
     since = utc_text(round(done.at_s * 1000))

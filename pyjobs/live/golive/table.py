@@ -62,7 +62,7 @@ def as_lines(found: GoLive) -> list[str]:
 
 
 def as_json(found: GoLive) -> dict[str, object]:
-    """For monitors: what the table says, and of each loop its verdict."""
+    """The table for monitors, with the verdict of each loop."""
     content: dict[str, object] = msgspec.to_builtins(found)
     content["loops"] = [
         {"verdict": "GO" if loop.green else "NO-GO", **msgspec.to_builtins(loop)} for loop in found.loops

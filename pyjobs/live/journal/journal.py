@@ -1,7 +1,8 @@
 """The four files of one instance, opened so that they agree: decisions, bars, trades, events.
 
-Written in this order: bars, synced; then trades and decisions, synced. So after a kill bars may be more than was
-decided (they go), trades may be more or fewer than the decisions say (they go, or are made again from the bars).
+Written in this order: bars, synced; then trades and decisions, synced. So after a kill there may be more bars than
+decisions (they are cut off), and more or fewer trades than decisions have (they are cut off, or made again from the
+bars).
 """
 
 from __future__ import annotations
@@ -216,7 +217,7 @@ class Journal:
 
 
 def refuse_disorder(file: LinesFile, rows: Sequence[Row], *, strictly: bool) -> None:
-    """Raises BadDataError where times do not grow: a block came twice, after a restore say, or was moved."""
+    """Raises BadDataError where times do not grow: a block came twice, after a restore for example, or was moved."""
     before = -1
     for row in rows:
         try:

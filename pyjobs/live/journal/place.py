@@ -25,7 +25,7 @@ class Place:
 
     @classmethod
     def of_decisions(cls, path: Path) -> Place:
-        """The place whose `decisions` this is; its symbol is as in the folder's name, `BTC_USD` for `BTC/USD`."""
+        """The place of this `decisions` file; its symbol is as in the folder's name, `BTC_USD` for `BTC/USD`."""
         tag, folder, timeframe = path.parts[-4:-1]
         return cls(tag=tag, symbol=symbol_of(folder) or folder, timeframe=timeframe)
 

@@ -65,7 +65,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     required: tuple[str, ...] = ("KOSPI",)
 
     def market_of(self, name: str) -> str:
-        """The market whose sessions the benchmark's days are."""
+        """The market of the benchmark's sessions."""
         benchmark = self.benchmarks[name]
         yahoo = benchmark.symbols.yf_index or benchmark.symbols.yf_etf
         return benchmark.market or ("XKRX" if benchmark.symbols.pykrx_index else market_by_yahoo(yahoo))
@@ -92,7 +92,7 @@ def load_policy(path: Path | None = None) -> Policy:
 
 
 def problems(policy: Policy, markets: list[str]) -> Iterator[tuple[list[Key], str]]:
-    """(where, what) for everything wrong with a policy that its types alone cannot say."""
+    """(where, what) for everything wrong with a policy that its types alone do not show."""
     for name, benchmark in policy.benchmarks.items():
         at: list[Key] = ["benchmarks", name]
         if not benchmark.providers:

@@ -1,4 +1,4 @@
-"""The columns of anyone's Parquet file of bars, in pieces: whose rows are whose, and the numbers, unchecked."""
+"""The columns of anyone's Parquet file of bars, in pieces: the symbol of each row, and the numbers, unchecked."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class BarColumns:
                 self._refuse_unnamed(name)
 
     def _refuse_unnamed(self, name: str) -> None:
-        """Raise BadDataError where a column of another name says whose the rows are, and they are of several."""
+        """Raise BadDataError where a column of another name holds several symbols."""
         with self._readable():
             column = self._file.read(columns=[name], use_threads=False).column(0)
             count = len(column.unique())

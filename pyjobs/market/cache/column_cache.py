@@ -2,8 +2,8 @@
 
 A cache file names its sources with size, times, inode and a digest of their content, and the code that read and checked
 them. It is served while all of that holds; when only times moved, the content decides; otherwise it is built again,
-silently. Times are not trusted for a source touched within two seconds of the cache: a clock cannot tell such writes
-apart. It is written without waiting for the disk, so after a reboot its own checksum is verified first. Where nothing
+silently. Times are not trusted for a source touched within two seconds of the cache: a clock cannot separate such
+writes. It is written without waiting for the disk, so after a reboot its own checksum is verified first. Where nothing
 can be written, bars come from the source.
 """
 
@@ -170,7 +170,9 @@ def _code() -> str:
 
 @lru_cache(maxsize=1)
 def _boot() -> str:
-    """Names the time since this machine started; empty where the system does not say, and then nothing is trusted."""
+    """Names the time since this machine started; empty where the system does not report it, and then nothing is
+    trusted.
+    """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:

@@ -59,7 +59,7 @@ BEFORE_CALENDAR: dict[str, AssumedClose] = {
 class MarketHours:
     """Close times of one market's sessions, by date ordinal (`datetime.date.toordinal`).
 
-    `days`, `opens_ms` and `closes_ms`: those the calendar file knows, ascending, one entry a session.
+    `days`, `opens_ms` and `closes_ms`: those of the calendar file, ascending, one entry a session.
     """
 
     def __init__(self, calendar: Calendar) -> None:

@@ -4,8 +4,8 @@ A *bad print* jumps away and back with nothing in between, or by a power of ten,
 *flash crash* trades its way down and up: its bars touch their neighbours, and where it is a single bar's low, its
 volume is unusual; no crash opens or closes where neither neighbour has been. Volume proves nothing for a low that is a
 hundredth or less of the price to within what a bar moves; but one cent, for what cost ten dollars or more, is where the
-stub quotes of 2010-05-06 stood, and was traded at. Thresholds are ours; the two are told apart in tests on a real
-market's shape and on injected errors.
+stub quotes of 2010-05-06 stood, and was traded at. Thresholds are ours; tests on a real market's shape and on injected
+errors hold the two apart.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def impossible(bars: Bars) -> dict[str, Mask]:
 
 
 def halts(bars: Bars) -> Mask:
-    """Bars in which nobody traded, in a series that reports volume: no volume and one price."""
+    """Bars without a trade, in a series that reports volume: no volume and one price."""
     if not len(bars) or np.median(bars.volume) == 0:
         return np.zeros(len(bars), bool)
     return np.asarray((bars.volume == 0) & (bars.high == bars.low), np.bool_)

@@ -1,7 +1,7 @@
 """Whether corporate_actions.csv can be true: it names what matches nothing, comes twice or contradicts the prices.
 
-An action twice, or a word that is nearly one of ours, is refused (it would give a wrong figure and no other sign);
-what may be meant for somebody else, or may be real, is a line for the report, the page and health.
+An action twice, or a word that is nearly one of ours, is refused (it would give a wrong figure and no other sign); an
+action that may be another program's, or may be real, is a line for the report, the page and health.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def _instrument(
 def _without_bars(
     entry: Entry, exchange: Exchange | None, exchanges: dict[str, Exchange], timeframe: str
 ) -> Iterator[tuple[str, str]]:
-    """(key, what) when neither a file nor an exchange can bring the bars that the desk wants."""
+    """(key, what) when neither a file nor an exchange can bring the bars that the desk needs."""
     if exchange is None:
         unknown = f"config/exchanges.yaml has no exchange {entry.exchange!r}{nearest(entry.exchange, exchanges)}"
         if not entry.file:

@@ -1,8 +1,8 @@
 """What an exchange lists: one file a session, data/listings/<EXCHANGE>/<session>.csv, kept as the provider gave it.
 
 Columns: symbol, name, board, close, turnover, shares, first_seen. `close` and `turnover` are of that session and in
-the exchange's currency, `nan` where there was none. `first_seen` is the first session whose listing had the symbol;
-it is empty for those in the very first listing that was kept: since when is not known.
+the exchange's currency, `nan` where there was none. `first_seen` is the first session whose listing had the symbol; it
+is empty for those in the very first kept listing, since their age is not known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Everything wrong with a desk that its types alone cannot say: (key, what), or where in the file and what."""
+"""Everything wrong with a desk that its types alone do not show: (key, what), or where in the file and what."""
 
 from __future__ import annotations
 

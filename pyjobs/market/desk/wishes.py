@@ -1,4 +1,4 @@
-"""What somebody wants a new desk to be, and the desk file for it, with comments."""
+"""The choices for a new desk, and the desk file made of them, with comments."""
 
 from __future__ import annotations
 

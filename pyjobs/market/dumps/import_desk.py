@@ -124,7 +124,7 @@ def _import_one(instrument: Instrument, task: _Task) -> Imported:
 
 
 def failed(instrument: Instrument, path: Path, error: Exception) -> Imported:
-    """The result for a series that cannot be read or written, with the exit code of whose fault it is."""
+    """The result for a series that cannot be read or written, with the exit code of the fault."""
     code, text = exit_code_for(error), str(error)
     if isinstance(error, PermissionError):
         text = f"{error.filename or path}: may not be read by this user"

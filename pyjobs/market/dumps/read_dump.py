@@ -55,9 +55,9 @@ def read_dump(
 ) -> Dump:
     """The bars of `path`, all of them closed. `first` and `last` name the session (daily) or UTC start of a bar.
 
-    `splits`: what the desk knows of the symbol's, by session (an ordinal): the price after over before.
+    `splits`: the desk's actions on the symbol, by session (an ordinal): the price after over before.
 
-    Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must say something.
+    Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must set a key.
     """
     written_ms = within(PATIENCE_S, lambda: max(each.stat().st_mtime_ns for each in files_of(path)), path) // 1_000_000
     taken_ms = min(now_ms, written_ms)

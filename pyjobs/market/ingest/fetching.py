@@ -1,4 +1,4 @@
-"""One stretch of bars from a provider into the store; a series whose prices moved as a whole is fetched anew."""
+"""One stretch of bars from a provider into the store; a series whose prices moved as a whole is replaced."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ def _asked(key: SeriesKey, source: SeriesSource, first: int, last: int, now_ms: 
 
 
 def _rescaled_apart(store: BarStore, question: Question, source: SeriesSource, now_ms: int) -> bool:
-    """Whether the newest, or the oldest, stored prices are on another basis now, where the question does not tell."""
+    """Whether the newest, or the oldest, stored prices are on another basis now, where the question does not show
+    it.
+    """
     key = question.key
     if question.apart and _newest_rescaled(store, key, source, now_ms):
         return True
@@ -83,7 +85,9 @@ def _rescaled_apart(store: BarStore, question: Question, source: SeriesSource, n
 
 
 def _newest_rescaled(store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int) -> bool:
-    """Whether the newest stored prices are on another basis now. Raises BadDataError where nobody can tell any more."""
+    """Whether the newest stored prices are on another basis now. Raises BadDataError where that can no longer be found
+    out.
+    """
     newest = store.newest(key)
     if newest is None:
         return False
@@ -151,7 +155,7 @@ def put_in_place(
 ) -> Got:
     """Put `new` in the place of the whole series, with what `with_left_out` keeps of the stored one.
 
-    `silent`: nobody says what is to be said of it.
+    `silent`: its lines are not printed.
     """
     whole, found, few = with_left_out(store.read(key), new)
     told = news.of_answer(looks.load(store, key), answer, new, found)

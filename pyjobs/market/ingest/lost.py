@@ -1,4 +1,4 @@
-"""Bars that nobody can have any more: they came while no job asked, and are too old for their provider by now.
+"""Bars that are lost for good: they came while no job asked, and are too old for their provider by now.
 
 They are noted in the series' `.looks.json`, and health names them until they are there (from a file, or by another
 provider) or a person takes them for lost (`gap_repair --accept-lost`); then they count as confirmed empty.

@@ -48,7 +48,7 @@ class Got:
 
     @property
     def news(self) -> tuple[str, ...]:
-        """What is to be said of it, each sentence once."""
+        """The lines about it, each once."""
         return tuple(dict.fromkeys([*[news.REBASED] * self.rebased, *self.told]))
 
 
@@ -58,7 +58,7 @@ class Question:
 
     `basis` and `adjusted` are those of the series when the question was made (`known`: there is one). `apart`: the
     stretch lies too far from what is stored for one request; its prices must be compared by a question of their own.
-    `oldest`: and so must the oldest ones. `whole`: it asks for all that is stored.
+    `oldest`: and so must the oldest ones. `whole`: it covers all that is stored.
     """
 
     key: SeriesKey

@@ -89,7 +89,7 @@ class Sources:
     def quotes(self, exchange: str, symbols: Sequence[str]) -> dict[str, Quote | NightdeskError]:
         """What is traded now, or why that cannot be had, for each symbol of one exchange.
 
-        Where another exchange is asked for it, symbols that it does not know are left out: nobody knows their price.
+        Where another exchange delivers the quote, symbols that it does not have are left out: their price is not known.
         """
         at, names = (
             self._quoting(exchange),
@@ -117,7 +117,7 @@ class Sources:
 
     @contextmanager
     def only_healthy(self) -> Iterator[None]:
-        """The first pass of a scheduled job: waits for no provider, asks none whose last request failed."""
+        """The first pass of a scheduled job: it waits for no provider, and skips each whose last request failed."""
         self._skip_unhealthy = self.scheduled
         try:
             yield

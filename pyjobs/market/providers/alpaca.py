@@ -98,7 +98,7 @@ class Alpaca(Remote):
 
 
 def groups(requests: Sequence[BarRequest]) -> list[list[BarRequest]]:
-    """Requests that one address asks for: one timeframe, from the earliest start of them to now.
+    """Requests for one address: one timeframe, from the earliest start of them to now.
 
     A later start joins while all still fit a page: what is fetched besides costs nothing. Who alone is more than
     GROUP_ROWS stays alone.

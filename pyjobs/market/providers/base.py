@@ -67,9 +67,9 @@ class Event:
 class Quote:
     """The running session of one symbol, as its provider has it: `ts_ms` is when `last` was traded, UTC milliseconds.
 
-    Prices are those of shares of now, `volume` that of the session so far; NaN where the provider does not say.
-    `open` to `volume` belong to the session in which `last` was traded. `state` is the provider's word (REGULAR,
-    CLOSED …), `delay_s` how old its prices are by its own word; `about` what it has the symbol as.
+    Prices are those of today's shares, `volume` that of the session so far; NaN where the provider has none. `open` to
+    `volume` belong to the session in which `last` was traded. `state` is the provider's word (REGULAR, CLOSED …),
+    `delay_s` how old its prices are by its own word; `about` what it has the symbol as.
     """
 
     symbol: str
@@ -93,7 +93,8 @@ class Fetched:
     within the request about which the provider answered and in which it has no bar (no trades): do not ask again.
     `events` came with the bars, in order of time; a provider that sends none may still have some. `untrue`: the closes
     of rows within the request that cannot be true, and are none of the bars. `worked_in`: sessions before whose open a
-    dividend is told that its adjusted closes lacked, and by what all earlier prices of these bars were multiplied here.
+    dividend was announced that its adjusted closes lacked, and by what all earlier prices of these bars were
+    multiplied here.
     `remark`: a sentence about all of its bars.
     """
 
@@ -157,7 +158,7 @@ class AsksMany(Protocol):
 
 @runtime_checkable
 class Quotes(Protocol):
-    """A provider that knows what is traded now."""
+    """A provider of prices of now."""
 
     @property
     def quotes_at_once(self) -> int:
@@ -176,7 +177,7 @@ class Quotes(Protocol):
 
 
 class Refused(ExternalDataUnavailable):
-    """One attempt failed; `retry_after_s` is how long the provider itself wants no request (None: it did not say)."""
+    """One attempt failed; `retry_after_s` is how long the provider itself forbids requests (None: not stated)."""
 
     def __init__(
         self,

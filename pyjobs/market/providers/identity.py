@@ -44,7 +44,7 @@ def checked(fetched: Fetched, request: BarRequest) -> Fetched:
 
 
 def check_about(about: About, provider: str, request: BarRequest) -> None:
-    """Raises as `checked` when an answer, of which nothing is read yet, says that it is about something else."""
+    """Raises as `checked` when an answer, still unparsed, is about something else."""
     _same_symbol(about, provider, request.symbol)
     _same_market(about, provider, request.symbol, request.market, request.currency)
     if about.granularity and about.granularity not in SAME_LENGTH.get(request.timeframe, (request.timeframe,)):

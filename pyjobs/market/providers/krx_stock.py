@@ -1,7 +1,7 @@
 """KRX's shares, raw, through pykrx: all of a board by the session, or one by its six-digit code.
 
 Both need KRX's login (KRX_ID, KRX_PW), which costs five requests and holds for a process, an hour at most. The codes'
-ISINs, by which KRX knows a share, are asked for once a day and kept in data/webcache/krx/.
+ISINs, KRX's own keys of a share, are asked for once a day and kept in data/webcache/krx/.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Whether an answer contradicts itself: its own splits are not in its prices, or some of them are in another unit.
 
-A provider may tell a split days before it works it in, or never does; a share in pence may be in pounds for some days,
-for single rows in the middle of its history, or in one of a row's prices. All were seen at Yahoo:
-https://github.com/ranaroussi/yfinance/issues/1531, 280 and 552. Stored, such prices would have a fall that nobody
-suffered. Where the newest prices are in another unit than those before them, nothing is taken until the provider mends
+A provider may announce a split days before it works it in, or never work it in; a share in pence may be in pounds for
+some days, for single rows in the middle of its history, or in one of a row's prices. All were seen at Yahoo:
+https://github.com/ranaroussi/yfinance/issues/1531, 280 and 552. Stored, such prices would have a fall that never
+happened. Where the newest prices are in another unit than those before them, nothing is taken until the provider mends
 them; of an older change the unit of the newest rows counts, and the others are set aside.
 """
 
@@ -31,7 +31,7 @@ STRAY = 2  # bars in another unit just before those: single ones, and no change 
 
 
 def contradicted(fetched: Fetched, market: str) -> str:
-    """What speaks against the answer's prices; empty for nothing. Raw prices have their splits in them as falls.
+    """The reason not to trust the answer's prices; empty without one. Raw prices have their splits in them as falls.
 
     A split is not worked in where the price before it, divided by it, is nearer to the open after it than undivided.
     """

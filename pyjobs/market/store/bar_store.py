@@ -291,7 +291,7 @@ class BarStore:
 
 
 def _in_order(parts: Sequence[Partition]) -> Bars | None:
-    """The bars of sealed partitions, whose prices have been looked at; None where anything must be looked at."""
+    """The bars of sealed partitions with checked prices; None where anything must be looked at."""
     some = [part.bars for part in parts if len(part.bars)]
     if not some or not all(part.sealed for part in parts):
         return None

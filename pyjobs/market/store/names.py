@@ -40,7 +40,7 @@ def folder_name(symbol: str) -> str:
 
 
 def symbol_of(folder: str) -> str | None:
-    """The symbol whose folder this is, or None for a folder that `folder_name` did not make."""
+    """The symbol of this folder, or None for a folder that `folder_name` did not make."""
     symbol = unquote(folder, errors="replace")
     try:
         return symbol if folder_name(symbol) == folder else None

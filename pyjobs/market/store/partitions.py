@@ -52,7 +52,7 @@ class Partition:
     """One partition file, read: its bars (increasing in time; there may be none) and their provenance.
 
     `empty`: close times (ts_ms, increasing) of bars that the provider confirmed it does not have. `sealed`: from a
-    file whose checksum proves that `BarStore` wrote it, which looks at every bar before it does.
+    file with a checksum that proves that `BarStore` wrote it, which looks at every bar before it does.
     """
 
     bars: Bars

@@ -207,7 +207,7 @@ class PlainFile:
 
 
 def opened(content: bytes) -> PlainFile | None:
-    """The file whose bytes these are; None when we did not lay it out. Raises ValueError for one with changed bytes."""
+    """The file with these bytes; None when we did not lay it out. Raises ValueError for one with changed bytes."""
     seen = _layout(content, len(content))
     if seen is None:
         return None

@@ -1,7 +1,7 @@
 """Who of the series that a job keeps up to date is left alone: silent ones, and symbols the provider does not know.
 
-One symbol that is delisted, or misspelt, must not make every run of all of them a failure: it is named, asked for ever
-less often (of which nothing is stored after 1, 2, 4 … 30 days), and the others' result stands.
+One symbol that is delisted, or misspelt, must not make every run of all of them a failure: it is named, asked for less
+and less often (with nothing stored after 1, 2, 4 … 30 days), and the others' result is kept.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class Absent:
         return silence.resting(self.store, key, source, self.now_ms)
 
     def has_answered(self, key: SeriesKey, source: SeriesSource) -> str:
-        """It was asked for without a failure; what to say of one that is silent."""
+        """The request did not fail; return the line about a silent one."""
         self.answered += 1
         if self._known(key) is not None:
             symbol_states.save(key.exchange, {_name(key): None})
         return silence.note_asked(self.store, key, source, self.now_ms)
 
     def set_aside(self, key: SeriesKey, source: SeriesSource, error: NightdeskError) -> str:
-        """The line about a series whose provider answers that it has none of it; empty where that is a failure."""
+        """The line about a series that its provider does not have; empty where that is a failure."""
         if isinstance(error, MisfitError):
             return self._misfit(key, error)
         if not isinstance(error, ExternalDataUnavailable):
@@ -64,7 +64,7 @@ class Absent:
         return f"{key}: set aside: {error.provider} answers: {error.detail}; {text}"
 
     def _misfit(self, key: SeriesKey, error: MisfitError) -> str:
-        """It is in another currency, say: of many the others go on."""
+        """It is in another currency, for example: of many the others go on."""
         if not self.many:
             return ""
         state = symbol_states.after(

@@ -44,8 +44,8 @@ class StoredBoard:
 def store_board(store: BarStore, day: BoardDay, wanted: Iterable[SeriesKey]) -> StoredBoard:
     """Write the session's raw bar of each wanted daily series; who had no trade has that remembered, once it is final.
 
-    One series that cannot be written hides no other. The bar is written whatever stands before it: who lets sessions
-    out leaves a gap. Raises OSError (a full disk), with every series old or new.
+    One series that cannot be written hides no other. The bar is written whatever is before it: leaving sessions out
+    leaves a gap. Raises OSError (a full disk), with every series old or new.
     """
     found, present = StoredBoard(), list[tuple[SeriesKey, BoardRow]]()
     for key in wanted:

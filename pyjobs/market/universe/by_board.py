@@ -72,7 +72,7 @@ class Boards:
                 session = next(ready, None)
 
     def keep_changes(self, session: dt.date, days: Sequence[BoardDay]) -> None:
-        """Keep what base prices tell since the session before, where its listing is kept.
+        """Keep the actions that base prices prove since the session before, where its listing is kept.
 
         Sessions of the calendar on which the exchange was shut after all are passed over. Raises Refused(schema) for
         boards of another day, and as `keep_changes`.
@@ -193,7 +193,7 @@ def _take_session(
 ) -> None:
     """Store one session of those that lack it. Raises what keeps any board of it from being there.
 
-    A share that is on none of the boards may be on the smallest, which nobody else needs.
+    A share that is on none of the boards may be on the smallest, which nothing else needs.
     """
     for answer in answers.values():
         if isinstance(answer, NoBoard):

@@ -24,7 +24,7 @@ FIRST_DAYS = 3_653  # how far back daily bars are fetched at first: ten years
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
-    """One series that is fetched, and where it stands. Times are closes, UTC milliseconds.
+    """One series that is fetched, and its state. Times are closes, UTC milliseconds.
 
     `newest_ms` is the newest stored bar's (None: there is none), `final` whether it is past revision. `closed_ms` is
     that of the newest bar its market has closed, `due_ms` of the newest that its provider must have by now.
@@ -100,7 +100,7 @@ def fetched_instruments(desk: Desk, exchanges: Mapping[str, Exchange]) -> list[I
 
 
 def wanted(store: BarStore, instrument: Instrument, exchange: Exchange, clock: MarketClock) -> Want:
-    """Where one series stands. A partition that cannot be read is set aside by who fetches; it counts as none here."""
+    """The state of one series. A partition that cannot be read is set aside by who fetches; it counts as none here."""
     key = instrument.key
     newest = store.newest(key)
     from_open = is_intraday(key.timeframe) and newest is not None and counted_from_open(store, key, exchange.market)

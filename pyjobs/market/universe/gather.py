@@ -118,7 +118,7 @@ def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_m
 
 
 def _name_lost(store: BarStore, one: Fetching) -> None:
-    """Note and say which bars since its newest one can no longer be had; of a history that begins there are none."""
+    """Note and report the bars since its newest one that are lost for good; of a history that begins there are none."""
     newest_ms, market = one.want.newest_ms, one.want.exchange.market
     if newest_ms is None or not one.too_old:
         return

@@ -1,4 +1,4 @@
-"""A scan while markets are open: fetch what they have, ask what is traded now, scan, say what is news, remember it."""
+"""A scan while markets are open: fetch the newest bars, ask for quotes, scan, print what is news, remember it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from utils.trading_day import Session
 
 
 def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
-    """Fetch, ask for quotes, scan, say what is news.
+    """Fetch, ask for quotes, scan, print what is news.
 
     The worst error is raised when all of that is written: StaleDataError, ExternalDataUnavailable, what is wrong here.
     """

@@ -1,4 +1,4 @@
-"""What became of a job on a day that somebody names."""
+"""The result of a job on a given day."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ def as_lines(checks: Sequence[Check]) -> list[str]:
 
 
 def _few(checks: Sequence[Check]) -> list[tuple[Check, list[str]]]:
-    """The checks; many of a kind that say the same (500 series that are well, or bare) as one, and their names."""
+    """The checks; many of a kind with the same text (500 series that are well, or bare) as one, and their names."""
     found = Counter(_same(check) for check in checks)
     shown: list[tuple[Check, list[str]]] = []
     names: dict[tuple[str, State, str], list[str]] = {}

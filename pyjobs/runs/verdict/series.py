@@ -80,7 +80,7 @@ def check_all(
 
 
 def _absent(key: SeriesKey, known: SymbolState) -> Check:
-    """The check of a series whose bars are not waited for; a name that was never known may be a typing error."""
+    """The check of a series without due bars; a name that was never known may be a typing error."""
     doubtful = known.state in ("unknown", "misfit")
     phrase = f" ({known.detail})" if doubtful and known.detail else ""
     text = f"{known.state} since {known.since}{phrase}: its bars are not waited for"

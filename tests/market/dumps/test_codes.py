@@ -144,7 +144,7 @@ def test_a_file_named_by_the_symbol_ties_a_name_or_an_isin_to_it_but_no_code(
 ) -> None:
     for text, symbol in (("SPDR S&P 500", "SPY"), ("삼성전자", "005930"), ("US0378331005", "AAPL")):
         assert len(read(tmp_path / f"{symbol}_1d.csv", hours, of(text), symbol=symbol).bars) == 3
-        with pytest.raises(NightdeskError, match=r"nothing shows that this is the desk's .*: where it is, say"):
+        with pytest.raises(NightdeskError, match=r"nothing shows that this is the desk's .*: where it is, set"):
             read(tmp_path / "other.csv", hours, of(text), symbol=symbol)
     with pytest.raises(NightdeskError, match="of 'MESZ4'"):
         read(tmp_path / "ES.csv", hours, of("MESZ4"), symbol="ES")

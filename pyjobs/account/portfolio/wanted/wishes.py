@@ -1,4 +1,4 @@
-"""What a setup wants on one side of a series, kept small: a desk has seven of these for each of thousands."""
+"""A setup's signals on one side of a series, kept small: a desk has seven of these for each of thousands."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ KINDS = (kernel.HAS_STOP, kernel.HAS_DISTANCE, kernel.HAS_TARGET, kernel.HAS_TRA
 class Wishes:
     """Signals of `size` bars without what is never read: 1 bit a bar, and 4 bytes and its levels an entry.
 
-    `entries`: the numbers of the bars at whose close it wants in and not out, increasing (int32). `levels`: what each
-    carries (stop, distances of stop, target and trailing stop; NaN: none), a column for each bit of `has`
-    (kernel.HAS_STOP ...), in their order. `leaving`: a bit per bar, the first in the lowest: it wants out.
+    `entries`: the numbers of the bars at whose close an entry is signalled and no exit, increasing (int32). `levels`:
+    what each carries (stop, distances of stop, target and trailing stop; NaN: none), a column for each bit of `has`
+    (kernel.HAS_STOP ...), in their order. `leaving`: a bit per bar, the first in the lowest: an exit is signalled.
     """
 
     size: int

@@ -45,7 +45,8 @@ def adjusted_numbers(
     complain: Callable[[dict[int, str]], None],
     scale: float,
 ) -> None:
-    """Put `ohlcv` on the basis of the `Adj Close` column when the desk's prices are adjusted; else say it is not used.
+    """Put `ohlcv` on the basis of the `Adj Close` column when the desk's prices are adjusted; else note that it is not
+    used.
 
     A row without its adjusted close cannot be put there and is wrong.
     """
@@ -78,7 +79,7 @@ def adjusted_numbers(
 
 
 def split_rows(reading: Reading, ohlcv: FloatArray, st: Stamps) -> IntArray:
-    """The rows from which on an `Adj Close` column stands in another relation to the close, ten times or more: a split.
+    """The rows from which on an `Adj Close` column has another relation to the close, ten times or more: a split.
 
     `ohlcv`: as the file has it, before anything is put on that column's basis.
     """
@@ -93,7 +94,9 @@ def split_rows(reading: Reading, ohlcv: FloatArray, st: Stamps) -> IntArray:
 
 
 def in_shares(reading: Reading, source: DumpSource, findings: Findings, ohlcv: FloatArray) -> None:
-    """Put volumes that China's data services count in lots of 100 into shares, where the money in the file says so."""
+    """Put volumes that China's data services count in lots of 100 into shares, where the money in the file proves
+    it.
+    """
     names = [column(name) for name in reading.grid.names or ()]
     place = next((names.index(name) for name in PAID if name in names), None)
     if place is None or not source.hours.market.startswith("XSH") or "volume" in source.instrument.columns:
@@ -160,7 +163,7 @@ def _nearest(jump: float) -> float:
 def refuse_other_basis(reading: Reading, source: DumpSource) -> None:
     """Raise BadDataError for a file that declares its prices raw or adjusted, where the desk declares the other.
 
-    Coins and currencies have nothing to adjust, whatever their vendor writes beside them.
+    Coins and currencies have nothing to adjust, whatever their vendor writes.
     """
     prices, grid = source.instrument.prices, reading.grid
     if source.all_day or source.hours.market == "FX":

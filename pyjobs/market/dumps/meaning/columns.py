@@ -27,7 +27,7 @@ MAIN_SERIES = "EQ"  # NSE's series of shares that anybody may trade within the d
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """Where each field stands, what the times mean, and the findings about the file as a whole.
+    """The place of each field, the meaning of the times, and the findings about the file as a whole.
 
     `volume_times`: how many shares or coins each of the volume's numbers is (1 000 in `Volume (K)`).
     """
@@ -84,7 +84,7 @@ def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
 
 
 def _refuse_a_price(grid: Grid, instrument: Instrument, places: dict[str, int]) -> None:
-    """A last column that stands between low and high in every row is no volume."""
+    """A last column that lies between low and high in every row is not a volume."""
     if instrument.layout == "auto" and "volume" in places and is_a_price(grid, places):
         place = places["volume"] + 1
         what = f"column {place}, {grid.cell(0, place - 1)!r}, lies between low and high in every row: not a volume"
@@ -230,7 +230,7 @@ def _only_closes(reading: Reading, instrument: Instrument) -> None:
 
 
 def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int]) -> int | None:
-    """The only column beside the time, or of several the one that is named as the instrument: its closes."""
+    """The only column besides the time, or of several the one that is named as the instrument: its closes."""
     names = grid.names or []
     if "time" not in places:
         return None

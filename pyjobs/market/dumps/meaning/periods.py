@@ -106,7 +106,7 @@ def _of_no_zone(st: Stamps, source: DumpSource) -> Errors:
 
 
 def _off_the_others(st: Stamps, timed: Mask, source: DumpSource) -> tuple[IntArray, Errors]:
-    """By how much some few days begin after the hour of all the others, and what to say of them."""
+    """By how much some few days begin after the hour of all the others, and the line about them."""
     local = local_ms(st.ms, source.zone) if source.zone else st.ms
     clocks, counts = np.unique(local[timed] % DAY_MS, return_counts=True)
     usual = int(clocks[counts.argmax()])
@@ -138,7 +138,7 @@ def _ends(start: IntArray, length: int, source: DumpSource) -> IntArray:
 
 
 def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: DumpSource) -> Errors:
-    """Rows whose own day ends after the session their date has: stored by it they would be known too early."""
+    """Rows whose own day ends after the session of their date: stored by it they would be known too early."""
     errors: Errors = {}
     hours, fx = source.hours, source.hours.market == "FX"
     for at in rows.tolist():

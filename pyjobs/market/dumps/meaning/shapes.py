@@ -66,7 +66,7 @@ def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceForma
 
 
 def _refuse_twins(grid: Grid, shape: PriceFormat, instrument: Instrument) -> None:
-    """Two vendors write one shape, hours apart: only the volume decides whose file it is."""
+    """Two vendors write one shape, hours apart: only the volume shows the vendor."""
     if instrument.layout == "auto" and shape.name == "ninjatrader" and _is_quiet(grid):
         what = f"line {int(grid.lines[0])}: volume 0 throughout: HistData's (New York's winter time) or NinjaTrader's"
         raise BadDataError(f"{grid.label}: {what} (UTC, ends of bars): set `layout: histdata` or `layout: ninjatrader`")

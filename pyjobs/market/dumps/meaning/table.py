@@ -1,4 +1,4 @@
-"""The rows of a dump as arrays: whose they are, when their bars close, their numbers on one basis."""
+"""The rows of a dump as arrays: their symbols, the closes of their bars, their numbers on one basis."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def table_of(readings: Sequence[Reading], source: DumpSource, findings: Findings
     """All rows of all files. A daily row's `ts_ms` is 0 until its session is known; an intraday one's is final.
 
     Raises BadDataError for a file of several symbols of which none is the instrument, ConfigError when the desk must
-    say which end of a bar a time marks.
+    set which end of a bar a time marks.
     """
     tables = []
     for part, reading in enumerate(readings):
@@ -78,7 +78,7 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
 
 
 def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findings) -> Table:
-    """Without rows of neither a time nor a price, and those that only tell of a dividend or a split (Yahoo's pages)."""
+    """Without rows of neither a time nor a price, and those that only report a dividend or a split (Yahoo's pages)."""
     priceless = np.flatnonzero((table.wrong >= 0) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
     bare = [at for at in priceless if st.kind[at] == BAD and not time_text(reading, at).strip()]
     lines = [at for at in priceless if re.search(r"dividend|split", _first_price(reading, at), re.IGNORECASE)]

@@ -1,4 +1,4 @@
-"""The times of a grid's rows, by whose clock they are: a column, or a date and a time of day apart."""
+"""The times of a grid's rows, with their clock: a column, or a date and a time of day apart."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
 
 
 def _refuse_days_of_a_broker(reading: Reading, st: Stamps, known: str | bool) -> None:
-    """Dates round the clock in a format of brokers, of no zone: whose midnight ends them cannot be known."""
+    """Dates round the clock in a format of brokers, of no zone: the midnight that ends them is not known."""
     named = np.flatnonzero(st.kind == DATE)
     if named.size and reading.shape is not None and reading.shape.without and not known:
         grid, at = reading.grid, int(named[0])
@@ -155,7 +155,7 @@ def dates_of_another_zone(reading: Reading, st: Stamps, day: IntArray, source: D
 
 
 def time_text(reading: Reading, at: int) -> str:
-    """A row's time as it stands in the file."""
+    """A row's time as it is in the file."""
     text = reading.grid.cell(at, reading.places["time"])
     return f"{text} {reading.grid.cell(at, reading.places['clock'])}" if "clock" in reading.places else text
 

@@ -44,7 +44,7 @@ _HOW_MANY = {
 def volume_of(grid: Grid, instrument: Instrument, places: dict[str, int]) -> tuple[list[Finding], float]:
     """Put the column that counts what is traded into `places`; notes on the choice, and what its numbers count each.
 
-    Raises BadDataError for a volume in units of which nobody knows the size.
+    Raises BadDataError for a volume in units of unknown size.
     """
     if "volume" in instrument.columns:
         taken = instrument.columns["volume"] != ""

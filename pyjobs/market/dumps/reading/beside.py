@@ -1,4 +1,4 @@
-"""What a JSON document says beside its rows: whose they are, how long a bar is, in which zone."""
+"""What a JSON document holds besides its rows: their symbol, the length of a bar, the zone."""
 
 from __future__ import annotations
 

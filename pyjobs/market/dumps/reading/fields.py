@@ -92,7 +92,7 @@ def is_number(text: str) -> bool:
 
 
 def is_time(text: str) -> bool:
-    """Whether a cell holds a time, also one whose day and month may be swapped."""
+    """Whether a cell holds a time, also one in which day and month may be swapped."""
     try:
         instant(text)
     except Unclear:

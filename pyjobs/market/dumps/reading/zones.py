@@ -120,7 +120,7 @@ def _offset_ms(moment: dt.datetime) -> int:
 
 
 def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
-    """A time of that zone in UTC. Raises ValueError for a zone nobody knows, or one that is two."""
+    """A time of that zone in UTC. Raises ValueError for an unknown zone, or one that is two."""
     if zone in ("Z", "UTC", "GMT"):
         return naive.replace(tzinfo=dt.UTC)
     from zoneinfo import ZoneInfo

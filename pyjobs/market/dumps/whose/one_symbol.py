@@ -74,7 +74,7 @@ def _mine(reading: Reading, values: Sequence[str], source: DumpSource) -> list[s
 
 
 def _columns(reading: Reading) -> list[tuple[int, Any, list[str]]]:
-    """(place, cells, what they hold) of the columns that tell whose a row is, the surest first."""
+    """(place, cells, what they hold) of the columns that name a row's symbol, the surest first."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -196,7 +196,7 @@ def _asked(where: str, text: str, source: DumpSource) -> str:
 
 
 def _refuse_unnamed(reading: Reading, wanted: str) -> None:
-    """A column of unknown meaning in which the wanted symbol stands among others."""
+    """A column of unknown meaning that holds the wanted symbol among others."""
     import pyarrow as pa
 
     grid = reading.grid

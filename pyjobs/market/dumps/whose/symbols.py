@@ -116,7 +116,7 @@ def _aliased(code: str) -> str:
 
 
 def _due(text: str, wanted: str) -> bool:
-    """Whether two pairs may be due at one time; where one says nothing of it, they may."""
+    """Whether two pairs may be due at one time; where one has no date, they may."""
     one, other = (without_contract(_parts(each))[1] for each in (text, wanted))
     return one == other or not one or not other
 
@@ -127,7 +127,7 @@ def _is_base(pair: str, single: str) -> bool:
 
 
 def _beside_a_venue(text: str, wanted: str) -> bool:
-    """Whether `text` is `wanted` with an exchange, a country or a broker's mark beside it: RELIANCE-EQ, SAP GY."""
+    """Whether `text` is `wanted` with an exchange, a country or a broker's mark added: RELIANCE-EQ, SAP GY."""
     parts, mine = re.findall(r"[A-Z0-9]+", text), re.findall(r"[A-Z0-9]+", wanted)
     if len(parts) != len(mine) + 1 or not mine:
         return False

@@ -1,7 +1,7 @@
-"""What is to be said of a series: noted in its `.looks.json` before its bars are stored, and gone once it was said.
+"""The lines about a series: noted in its `.looks.json` before its bars are stored, and removed once they were printed.
 
-So a job that is killed in between has it said twice rather than never. What an answer brings each time (a dividend
-that its provider lacks still, a row that cannot be true) is said once, and again when it has been away.
+So a job that is killed in between has a line printed twice rather than never. What an answer brings each time (a
+dividend that its provider still lacks, an impossible row) is printed once, and again when it has been away.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REBASED = "re-based: a split or dividend changed the stored history"
 class News:
     """What one answer brings: the sentences about it, and which dividends and rows are known by now.
 
-    `before`: sentences that an earlier job has noted and not said. `changed`: others than before are known.
+    `before`: lines that an earlier job has noted and not printed. `changed`: others than before are known.
     """
 
     told: tuple[str, ...]
@@ -37,11 +37,11 @@ class News:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Everything that is to be said now, each sentence once."""
+        """All lines to print now, each once."""
         return tuple(dict.fromkeys((*self.before, *self.told)))
 
     def note(self, store: BarStore, key: SeriesKey, *more: str) -> None:
-        """Keep it; `more`: sentences that are only said where this job is killed."""
+        """Keep it; `more`: lines that are only printed where this job is killed."""
 
         if not self.told and not more and not self.changed:
             return
@@ -80,7 +80,7 @@ def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: t
 
 
 def said(store: BarStore, key: SeriesKey, told: Collection[str]) -> None:
-    """These sentences about a series have been said; what another job has noted meanwhile, and says itself, stays."""
+    """These lines about a series have been printed; what another job has noted meanwhile, and prints itself, stays."""
     looks.change(store, key, told=lambda old: tuple(entry for entry in old if entry not in told))
 
 

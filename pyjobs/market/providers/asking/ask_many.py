@@ -65,7 +65,7 @@ def _one_by_one(
 
 
 def _without_asking(provider: Provider, request: BarRequest) -> Fetched | NightdeskError | None:
-    """Today's earlier answer; NetworkForbidden without one, where nobody may be asked."""
+    """Today's earlier answer; NetworkForbidden without one, where requests are forbidden."""
     try:
         kept = provider.cached(request, clock.now_ms())
         if kept is not None:

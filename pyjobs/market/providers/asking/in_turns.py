@@ -156,7 +156,7 @@ class _Turn(Generic[Q, A]):
 
 
 def _is_answer(answer: object) -> bool:
-    """Whether somebody answered about this symbol, if only that there is nothing."""
+    """Whether there is an answer about this symbol, if only that there is nothing."""
     return not isinstance(answer, ExternalDataUnavailable) or answer.kind == "no_data"
 
 

@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A failure with its kind. `retry_after_s`: how long the provider wants no request; 0: others may ask at once.
+    """A failure with its kind. `retry_after_s`: how long the provider forbids requests; 0: others may ask at once.
 
     `final`: the client must not send anything more. A non-final fault is reported only if no data comes in the end.
     """
@@ -133,7 +133,7 @@ def hold_of(answer: Answer, now_s: float) -> float | None:
 
 
 def sent_s(answer: Answer) -> float | None:
-    """When it was sent, UTC seconds by the sender's clock, which may be a second on; None when it does not say."""
+    """When it was sent, UTC seconds by the sender's clock, which may be a second on; None without a date."""
     sent = _http_date_s(answer.headers.get("date", ""))
     return None if sent is None else sent + 1.0
 

@@ -28,7 +28,7 @@ _BITFINEX_LIMIT, _BITFINEX_SYMBOL, _BITFINEX_CLOSED = 11010, 10020, 20060
 
 
 def is_yahoo_chart(url: str) -> bool:
-    """Whether this asks for prices; every other request of yfinance is for a cookie or a crumb."""
+    """Whether this is a request for prices; every other request of yfinance is for a cookie or a crumb."""
     return "/finance/chart/" in url
 
 
@@ -202,7 +202,7 @@ def _alpaca_snapshots(content: Any) -> Fault | None:
 
 
 def any_json(answer: Answer, now_s: float) -> Fault | None:
-    """An exchange whose shapes are not known here: JSON that is not null must come.
+    """An exchange of unknown shapes: JSON that is not null must come.
 
     A 4xx with a JSON body is not final: the client may be able to interpret it. Anything that is not JSON is final.
     """

@@ -30,7 +30,7 @@ _CCXT_PAGE = {"bitfinex": 10_000}
 
 
 def yahoo(question: Question, secrets: Mapping[str, str]) -> Told:  # noqa: ARG001 - one signature for all
-    """yfinance: `adjusted` asks for prices with dividends worked in. `zone` saves it a request for the time zone."""
+    """yfinance: `adjusted` means prices with dividends worked in. `zone` saves it a request for the time zone."""
     yf = import_module("yfinance")
     private.make_folder(question["cache_folder"], private.FOLDER_MODES[private.YAHOO])
     yf.set_tz_cache_location(question["cache_folder"])
@@ -73,7 +73,9 @@ def _adjust(frame: Any, dividends: Mapping[int, float]) -> list[tuple[int, float
 
 
 def _dividends(ticker: Any, frame: Any) -> dict[int, float]:
-    """What is told in the currency of the prices, by row. In another one it is no measure (yfinance keeps it apart)."""
+    """The announced amounts in the currency of the prices, by row. In another one it is no measure (yfinance keeps it
+    apart).
+    """
     found, own = ticker._lazy_load_price_history()._dividends, ticker.get_history_metadata().get("currency")
     foreign = set()
     if getattr(found, "columns", None) is not None and "currency" in found.columns:
@@ -169,7 +171,7 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows | Told:  # noqa
 
 
 def _page_bars(exchange: Any, name: str) -> int:
-    """How many bars of time one page of an exchange is about, as ccxt knows it."""
+    """About how many bars of time one page of an exchange has, by ccxt's tables."""
     about = ((exchange.features or {}).get("spot") or {}).get("fetchOHLCV") or {}
     return min(about.get("limit") or PAGE_BARS, _CCXT_PAGE.get(name, PAGE_BARS))
 

@@ -37,7 +37,7 @@ Asked = TypeVar("Asked", BarRequest, str)
 
 
 class Remote:
-    """One client behind the Provider interface; the classes below, and in yahoo and alpaca, say what differs.
+    """One client behind the Provider interface; the classes below, and in yahoo and alpaca, add the differences.
 
     `keeps`: the process serves the next question too; else each has a new one.
     """
@@ -65,7 +65,7 @@ class Remote:
         self._process.prepare()
 
     def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
-        """Whose servers it asks."""
+        """The server that it asks."""
         return RATE_LIMIT_GROUPS[self.name]
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
@@ -210,7 +210,7 @@ class Remote:
 
 
 class PykrxIndex(Remote):
-    """A KRX index by its number, through pykrx. KRX wants a login since the end of February 2026.
+    """A KRX index by its number, through pykrx. KRX requires a login since the end of February 2026.
 
     https://github.com/sharebook-kr/pykrx/issues/276 and 278
     """
@@ -223,7 +223,7 @@ class PykrxIndex(Remote):
 
 
 class Ccxt(Remote):
-    """Any exchange that ccxt knows: the symbol is `exchange:PAIR`."""
+    """Any exchange of ccxt: the symbol is `exchange:PAIR`."""
 
     name = "ccxt"
     client = "ccxt"

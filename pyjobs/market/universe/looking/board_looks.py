@@ -53,7 +53,7 @@ class Look:
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said besides."""
+        """The other lines to print."""
         return self.boards.notes
 
 
@@ -63,7 +63,7 @@ def has_boards(desk: Desk, exchanges: Mapping[str, Exchange]) -> bool:
 
 
 def look_at_all(store: BarStore, sources: Sources, exchanges: Mapping[str, Exchange], now_s: float) -> Iterator[str]:
-    """Look at the boards of every exchange that has some, and say what has come of it, a line each."""
+    """Look at the boards of every exchange that has some, and return the result, a line each."""
     for name, exchange in exchanges.items():
         if exchange.provider == PROVIDER:
             last = ready_session(exchange, now_s).date
@@ -78,7 +78,9 @@ def lines(exchange: str, look: Look) -> list[str]:
 
 
 def look_again(store: BarStore, sources: Sources, exchange: str, market: str, last: dt.date, *, now_ms: int) -> Look:
-    """Ask for the boards that are due by the session `last`, store what has changed, and say what that was."""
+    """Ask for the boards that are due by the session `last`, store what has changed, and return the lines about
+    that.
+    """
     wanted, failed = looked.due(exchange, market, last, now_ms), dict[dt.date, NightdeskError]()
     listed = _boards_of(exchange, wanted.sessions, failed)
     names = set().union(*listed.values())
@@ -99,7 +101,7 @@ def look_again(store: BarStore, sources: Sources, exchange: str, market: str, la
 def _boards_of(
     exchange: str, sessions: Iterable[dt.date], failed: dict[dt.date, NightdeskError]
 ) -> dict[dt.date, set[str]]:
-    """The boards in the listing of each session that has one; without it nothing says of which day rows are."""
+    """The boards in the listing of each session that has one; without it the day of the rows is not known."""
     kept, listed = listings.sessions_kept(exchange), dict[dt.date, set[str]]()
     for day in sessions:
         try:

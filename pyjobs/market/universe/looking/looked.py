@@ -1,6 +1,6 @@
 """data/universe/<exchange>.boards.json: which sessions were looked at again, which could not be, and what was found.
 
-Without the file, or with one that cannot be read, the looks begin anew.
+Without the file, or with one that cannot be read, the looks start again.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ LATE = 5  # sessions that may wait to be looked at before health says so
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What looks have found that nobody has reported yet: how many bars were revised, and which, a sentence each.
+    """Findings of looks that are not reported yet: how many bars were revised, and which, a sentence each.
 
-    What could not be looked at stands there as well: nobody reads the log of a night that is well.
+    A board that could not be looked at is there as well: the log of a night that is well is not read.
     """
 
     revised: int = 0
     told: tuple[str, ...] = ()
 
     def with_more(self, *, revised: Sequence[str], told: Sequence[str]) -> Found:
-        """Both: this, and what another look has found; a bar that a killed one has told of already counts once."""
+        """Both: this, and what another look has found; a bar that a killed one has reported already counts once."""
         both = tuple(dict.fromkeys((*self.told, *revised, *told)))
         return Found(revised=self.revised + len({*revised} - {*self.told}), told=both[-MOST_TOLD:])
 
     def without(self, said: Found) -> Found:
-        """What of this is still to be said."""
+        """The part of this that is not printed yet."""
         told = tuple(entry for entry in self.told if entry not in said.told)
         return Found(revised=max(0, self.revised - said.revised), told=told)
 
@@ -56,12 +56,12 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     asked_ms: int = 0
 
     def due(self, now_ms: int) -> bool:
-        """Whether it is asked for again: at once where nobody was asked, else after an hour, a day, a week, a month."""
+        """Whether it is due: at once where no provider was asked, else after an hour, a day, a week, a month."""
         return not self.asked_ms or looks.interval_over(self.since_ms, self.asked_ms, now_ms)
 
     @property
     def stands(self) -> bool:
-        """Whether it has been asked for after the longest interval: what is stored of it stands."""
+        """Whether it has been asked for after the longest interval: its stored bars are final."""
         return looks.intervals_through(self.since_ms, self.asked_ms)
 
 
@@ -96,7 +96,7 @@ def due(exchange: str, market: str, last: dt.date, now_ms: int) -> Due:
 
 
 def late(exchange: str, market: str, last: dt.date) -> list[dt.date]:
-    """The sessions before `last` whose boards are kept, and that no job has looked at again; oldest first."""
+    """The sessions before `last` with kept boards that no job has looked at again; oldest first."""
     days = set(_sessions(market, last)[:-1]) & set(listings.sessions_kept(exchange))
     since = load(exchange).looked.get("session")
     return sorted(day for day in days if since is None or day > since)
@@ -125,7 +125,7 @@ def after(
 def take_found(exchange: str, said: Found | None = None) -> Found:
     """What looks have found since the last report of a fetch; it is reported once, by whichever job takes it.
 
-    `said`: no more is taken than was said; what another job has found meanwhile stays.
+    `said`: no more is removed than was printed; what another job has found meanwhile stays.
     """
     return _take(exchange, "found", said)
 
@@ -154,7 +154,7 @@ def with_news(known: Known, *, revised: Sequence[str] = (), told: Sequence[str] 
 
 
 def load(exchange: str) -> Known:
-    """What is known; nothing without a file, or for one that cannot be read (`change` tells of it)."""
+    """The stored state; nothing without a file, or for one that cannot be read (`change` reports it)."""
     try:
         return msgspec.json.decode(os_files.held_bytes(_path(exchange)), type=Known)
     except (OSError, msgspec.MsgspecError, RecursionError):
