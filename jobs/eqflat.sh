@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
-# Summary: backtest a paper loop from its first decision on, and say whether both decided the same.
+# Summary: backtest a paper loop from its first decision on, and report whether both decided the same.
 # Usage: eqflat.sh TAG
 # SYMBOL and TIMEFRAME say which, where the tag has several. Ends with 0 on PASS, 65 on FAIL. `make eqflat` calls it.
 # shellcheck source=jobs/lib.sh
