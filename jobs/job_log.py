@@ -64,7 +64,7 @@ class Log:
         cut = chunk.rfind(b"\n") + 1
         short = len(chunk) - cut <= LONGEST_RECORD and (cut or self.at_line_start)
         if short and any(word.startswith(chunk[cut:]) for word in OWN_RECORDS):
-            chunk, self.begun = chunk[:cut], chunk[cut:]  # too little of the line to tell
+            chunk, self.begun = chunk[:cut], chunk[cut:]  # too little of the line to see
         if chunk:
             self._stamped(chunk)
 

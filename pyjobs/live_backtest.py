@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from_store=args.bars == "store",
             at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
-    except BadLine as error:  # a line that is not what was written is a FAIL already, and is told as one
+    except BadLine as error:  # a line that is not what was written is a FAIL already, and is reported as one
         broken = verdict.Verdict(live_tag=args.tag, other_tag=f"{args.tag}_bt_{runid}")
         place = place_of(args.tag, os.environ.get("SYMBOL", ""), os.environ.get("TIMEFRAME", ""))
         print("\n".join(verdict.as_lines(verdict.broken(broken, error, place))))

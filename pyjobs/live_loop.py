@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.status:
         until = time.monotonic() + args.wait
         while not (_is_held() and _has_spoken(_known())) and time.monotonic() < until:
-            time.sleep(0.2)  # what it said before a reboot is no word of this one
+            time.sleep(0.2)  # its file from before a reboot is not this one's
         return _status(begins=args.wait > 0)
     if os.environ.get("DRY_RUN", "1") not in ("", "1", "true", "yes"):
         return subprocess.call(_step("--all"))  # which reports why not
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with os_files.locked(lock, LOOKED_AT_S):
             say = scheduler.stamped_log("live_loop")
-            # beside the loops: a repository that does not answer delays none
+            # next to the loops: a repository that does not answer delays none
             threading.Thread(target=_name_what_is_not_as_pinned, args=(say,), daemon=True).start()
             scheduler.Scheduler(command=_command, listed=Listed(), say=say).run()
     except os_files.HeldElsewhere:

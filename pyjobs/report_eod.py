@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     news = [f"since the last page: {entry}" for entry in told]
     page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=[*found.notes, *news])
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
-    reported(job)  # it stands on the page now
+    reported(job)  # it is on the page now
     for exchange, found_there in looks.items():
         looked.take_for_page(exchange, found_there)
     if looks:

@@ -24,7 +24,7 @@ from utils.run import run
 if TYPE_CHECKING:
     from pyjobs.market.store.arrivals import Arrival
 
-SHOWN = 20  # of more series only those with something to say are named
+SHOWN = 20  # of more series only those with news are named
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wall_clock.zone_of(zone)
     crontab = sys.stdin.read() if args.crontab == "-" else source.read_text("utf-8")
     texts = units.unit_texts(crontab, paths.entrance(), zone)
-    if paths.environment():  # a release is never updated: the next one is installed beside it
+    if paths.environment():  # a release is never updated: the next one is installed next to it
         texts = {name: text for name, text in texts.items() if "-update-from-git." not in name}
     if not texts:
         raise MissingInputError(f"{args.crontab or source}: no line starts anything in batch/")

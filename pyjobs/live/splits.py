@@ -26,7 +26,7 @@ EPOCH = dt.date(1970, 1, 1).toordinal()
 SIMPLE: FloatArray = np.array(
     sorted({p / q for p in range(1, 21) for q in range(1, 21)} | {n**k for n in range(1, 1001) for k in (1.0, -1.0)})
 )
-ROUNDED = 0.0005  # relative: a re-based series' prices are rounded anew
+ROUNDED = 0.0005  # relative: a re-based series' prices are rounded again
 
 
 class Split(NamedTuple):

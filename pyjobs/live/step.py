@@ -262,7 +262,7 @@ class Loop:
         same = np.logical_and.reduce([getattr(known, name)[at] == getattr(old, name) for name in COLUMNS])
         if same.all():
             return
-        if answer.splits is None:  # all of a series moves with a split, and is rounded anew
+        if answer.splits is None:  # all of a series moves with a split, and is rounded again
             now = scaled(self.seen.window(0, len(known)), rebased(self.seen, answer.bars))
             same |= (
                 (now.ts_ms[at] == old.ts_ms)

@@ -111,7 +111,7 @@ def _opened(url: str, options: str, connect_s: int) -> Connection[Any]:
 
     try:
         return psycopg.connect(url, connect_timeout=connect_s, options=options, autocommit=True)
-    except (psycopg.ProgrammingError, ValueError):  # what they say quotes the part they cannot read
+    except (psycopg.ProgrammingError, ValueError):  # their message quotes the part they cannot read
         raise ConfigError(
             "DATABASE_URL is no address that Postgres understands: postgresql:// then user, colon, password, "
             "@host:port/database; what is no letter or digit in user and password is written %XX"
@@ -213,7 +213,7 @@ def _digests(files: Iterable[Path]) -> tuple[dict[str, str], BadDataError | None
         try:
             found[path.stem] = hashlib.sha256(content_of(path)).hexdigest()
         except FileNotFoundError:
-            raise  # moved by another job: all begins anew
+            raise  # moved by another job: all starts again
         except (BadDataError, OSError) as error:
             torn = torn or BadDataError(str(error))
     return found, torn
@@ -228,7 +228,7 @@ def _copy_all(
         try:
             about.add(_copy(db, key, path, digests.get(path.stem, "")))
         except FileNotFoundError:
-            raise  # moved by another job: all begins anew
+            raise  # moved by another job: all starts again
         except (BadDataError, OSError) as error:
             torn = torn or BadDataError(str(error))
         else:

@@ -50,7 +50,7 @@ class Witness:
             wanted = [name for name in INPUTS if name != "data" or step not in NO_BARS]
             changed = {name: self._of(name) for name in wanted if marks[name] != self.marks.get(name)}
         except OSError:
-            return  # a file went away under our eyes: the next step will tell
+            return  # a file went away meanwhile: the next step will report it
         self.marks |= {name: marks[name] for name in changed}
         known = latest(self.taken)
         news = {name: entry for name, entry in changed.items() if _hash(entry) != _hash(known.get(name))}

@@ -52,7 +52,7 @@ def line_of(path: Path, keys: list[Key]) -> int | None:
     return _place(_parse(path, _read(path))[0], keys)[0]
 
 
-KINDS = {  # msgspec's names of types, as one would say them
+KINDS = {  # msgspec's names of types, in plain words
     "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list",
     "object": "keys with values", "null": "nothing", "date": "a date",
 }  # fmt: skip

@@ -36,7 +36,7 @@ from utils import clock, paths, trading_day
 from utils.cli import date_of
 from utils.errors import ConfigError, UsageError
 
-FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the desk, and by whose clock its days close
+FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the desk, and the clock of its days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ from pyjobs.strategy.kernel import ENTRY_PRICE, ENTRY_TS, SIDE, STILL_OPEN, TRAD
 from utils.native import Bytes, Floats, Ints
 
 EXIT_TS, EXIT_PRICE, REASON = 5, 6, 7  # of a trade row as the kernel writes it; its first four are the state's
-# Where it stands: worth, its deepest fall, its peak and its lowest since; cash; side, quantity and price paid of the
+# Its state: worth, its deepest fall, its peak and its lowest since; cash; side, quantity and price paid of the
 # open position; trades done.
 FINAL, DEEPEST, PEAK, LOWEST, CASH, POSITION, QUANTITY, PAID, DONE = range(9)
 STATE = 9

@@ -104,7 +104,7 @@ def _judged(spec: Spec) -> tuple[Verdict, int, int]:
     own = spec_of(log)
     lane, code = own.lane(f"tag {spec.tag}"), code_of(own.strategy)
     found = verdict.judged(made, log, window.as_log(log, lane, code=code), made_here=True)
-    if not found.passed:  # what is told as a failure is of the core, a bar at a time
+    if not found.passed:  # a reported failure is the core's, a bar at a time
         made = Verdict(live_tag=made.live_tag, other_tag=made.other_tag)
         found = verdict.judged(made, log, window.as_log(log, lane, code=code, by_bar=True), made_here=True)
     return found, log.last_ms, len(log.decisions)

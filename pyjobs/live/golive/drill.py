@@ -39,7 +39,7 @@ def drilled(spec: Spec) -> str:
         try:
             return _torn_and_back(twin)
         except (NightdeskError, OSError, ValueError) as error:
-            return str(error).replace(folder, str(paths.data_dir()))  # a copy that is gone helps nobody
+            return str(error).replace(folder, str(paths.data_dir()))  # a copy that is gone is of no use
 
 
 def _torn_and_back(twin: Spec) -> str:

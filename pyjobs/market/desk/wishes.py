@@ -9,7 +9,7 @@ import msgspec
 
 from pyjobs.market.exchanges import Exchange
 
-BENCHMARKS = {  # of a market: something that is fetched without a key, and stands for the whole of it
+BENCHMARKS = {  # of a market: something that is fetched without a key, and represents all of it
     "XNYS": ("SPY", "YAHOO", "S&P 500 fund"),
     "XKRX": ("^KS11", "YAHOO_KR", "KOSPI"),
     "24/7": ("BTCUSD", "BITFINEX", "Bitcoin"),

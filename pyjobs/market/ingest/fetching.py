@@ -160,7 +160,7 @@ def put_in_place(
     whole, found, few = with_left_out(store.read(key), new)
     told = news.of_answer(looks.load(store, key), answer, new, found)
     if not silent:
-        told.note(store, key, news.REBASED)  # first: killed in between, it is said all the same
+        told.note(store, key, news.REBASED)  # first: killed in between, it is reported still
     changed = store.rebase(
         key, whole, provider=answer.provider, fetched_at_ms=answer.fetched_at_ms, last_final=answer.last_final,
         whole=not few,

@@ -151,7 +151,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     looks.confirmed(store, key, without(empty, before.empty), now_ms)  # first: a kill in between loses no date
     revised = before.revised_by(bars)
     told = news.of_answer(looks.load(store, key) if known else None, fetched, bars, news.about_revised(revised))
-    told.note(store, key)  # and nothing that is to be said
+    told.note(store, key)  # and no line to print
     changed = store.write(
         key,
         bars,

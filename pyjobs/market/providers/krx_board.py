@@ -25,7 +25,7 @@ BOARDS = {"KOSPI": "STK", "KOSDAQ": "KSQ", "KONEX": "KNX"}
 RATE_ROUNDING = (
     0.0051  # KRX rounds the rate of change to hundredths of a percent (data.krx.co.kr, MDCSTAT01501, 2026-11-29)
 )
-WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer as a whole is not believed
+WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer as a whole is not trusted
 _CODE = re.compile(r"[0-9A-Z]{6}")
 
 

@@ -72,7 +72,7 @@ class BarStore:
             symbol = symbol_of(name)
             if symbol is not None and timeframe in TIMEFRAME_MS:
                 key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
-                if not os_files.has_folder(folder) or self.paths(key):  # no folder: whoever looks at it tells
+                if not os_files.has_folder(folder) or self.paths(key):  # no folder: its reader reports it
                     found.append(key)
         return sorted(found, key=lambda key: (key.exchange, key.symbol, key.timeframe))
 
@@ -91,7 +91,7 @@ class BarStore:
         `history`), and arrays may be read-only. Raises BadDataError naming a torn or untrue partition.
         """
         if start_ms is None and end_ms is None:
-            with suppress(OSError):  # moved by another job, or never a file: the store can wait, and say so
+            with suppress(OSError):  # moved by another job, or never a file: the store can wait, and report it
                 whole = history.whole(self.folder(key), key, self.columns)
                 if whole is not None:
                     return whole

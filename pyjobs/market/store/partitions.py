@@ -150,7 +150,7 @@ def read_partition(path: Path | str, key: SeriesKey) -> Partition:
 def content_of(path: Path | str) -> bytes:
     """The file's bytes. Raises BadDataError for anything but a file in its place, or a link that leads nowhere."""
     try:
-        descriptor = os.open(path, os_files.READ | getattr(os, "O_NONBLOCK", 0))  # nobody waits for a pipe
+        descriptor = os.open(path, os_files.READ | getattr(os, "O_NONBLOCK", 0))  # a pipe is not waited for
         try:
             return _all_of(descriptor)
         finally:
@@ -273,7 +273,7 @@ class ForeignPartition(Exception):
     """A partition file of one series lies in another's folder."""
 
 
-@lru_cache(maxsize=512)  # partitions that were written together say the same of themselves: half the time of a gap scan
+@lru_cache(maxsize=512)  # partitions that were written together have the same marks: half the time of a gap scan
 def _outline_of(found: bytes, key: SeriesKey) -> Outline:
     return _outline(plain.told_in(found), 0, key)
 

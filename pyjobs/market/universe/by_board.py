@@ -128,7 +128,7 @@ def take_from_boards(
     wanted = {id(one): {dated(ts_ms) for ts_ms in lacking[id(one)].tolist()} for one in some}
     sessions = sorted(set().union(*wanted.values()))
     before = trading_day.load(boards.market).previous_session(sessions[0]).date
-    if before not in listings.sessions_kept(boards.exchange):  # its closes say which base prices have moved
+    if before not in listings.sessions_kept(boards.exchange):  # its closes show which base prices have moved
         sessions.insert(0, before)
     for session, answers in boards.days(sessions, sources):
         open_ = [one for one in some if one.open]

@@ -214,7 +214,7 @@ def _note_silent(parts: Sequence[Part], job: Job) -> None:
     """Note the series that were asked for round the clock and are silent still, and report them."""
     for one in (one for part in parts for one in part.series if one.asked and one.error is None):
         if one.want.exchange.market == ROUND_THE_CLOCK:
-            with suppress(NightdeskError, OSError):  # it is asked for again, at the latest then it is told
+            with suppress(NightdeskError, OSError):  # it is asked for again, and reported then at the latest
                 source = job.sources.of(one.want.key)
                 if text := silence.note_asked(job.store, one.want.key, source, job.now_ms, hint=""):
                     one.told = (*one.told, text)

@@ -64,7 +64,7 @@ class ByBoard:
         sessions = self._sessions(min(starts.values()), ready_session(new[0].want.exchange, self.now_ms / 1000))
         if not sessions or len(sessions) * len(self.boards.names) > WORTH * sum(len(one.windows) for one in new):
             return
-        got, newest, self.error = Stretch(), sessions[-1].date, None  # a second pass begins anew
+        got, newest, self.error = Stretch(), sessions[-1].date, None  # a second pass starts again
         # killed below: who has bars goes back from here
         reached.save(self.boards.exchange, dict.fromkeys(starts, newest))
         try:

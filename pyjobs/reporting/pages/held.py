@@ -21,7 +21,7 @@ WORDS = {
     ("enter", "long"): "buy",
     ("enter", "short"): "sell short",
 }
-ORDER = ("leave", "enter", "hold")  # what there is to do stands first
+ORDER = ("leave", "enter", "hold")  # what there is to do comes first
 COLUMNS = (
     *(Column("symbol"), Column("next open"), Column("name"), Column("account"), Column("setup")),
     *(Column("quantity", right=True), Column("since")),

@@ -138,7 +138,7 @@ def warnings(home: Path) -> list[str]:
         elif seen:
             now[each.name] = seen
     if now != before:
-        with suppress(OSError):  # the next start asks git again
+        with suppress(OSError):  # the next start runs git again
             (home / SEEN).parent.mkdir(parents=True, exist_ok=True)
             atomic.write_text(home / SEEN, json.dumps(now) + "\n")
     return found

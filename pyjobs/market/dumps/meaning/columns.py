@@ -112,7 +112,9 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
     names = grid.names or []
     record = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items() if wanted}
     none = {name for name, wanted in instrument.columns.items() if not wanted}
-    if instrument.symbol_column and instrument.symbol_column not in grid.about:  # beside the rows, as Polygon has it
+    if (
+        instrument.symbol_column and instrument.symbol_column not in grid.about
+    ):  # not in the rows, as in Polygon's files
         record["symbol"] = _told(grid, "symbol", instrument.symbol_column)
     found: dict[str, list[tuple[int, int]]] = {}
     for place, name in enumerate(names):

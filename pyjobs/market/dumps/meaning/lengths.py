@@ -90,7 +90,7 @@ def length_of(text: str) -> str:
     elif match is None:
         unit = UNITS.get(text.lower(), "")
     if unit == "mo" and text[-1:] == "M" and count not in MONTHS:
-        unit = "m"  # nobody has bars of 15 months
+        unit = "m"  # there are no bars of 15 months
     if unit == "m" and count % 60 == 0:
         count, unit = count // 60, "h"
     if unit == "h" and count % 24 == 0:

@@ -85,7 +85,7 @@ def _shown(reading: Reading, source: DumpSource) -> Literal["", "start", "end"]:
     some = replace(grid, columns=[each.slice(0, SAMPLE) for each in grid.columns], lines=grid.lines[:SAMPLE])
     st = times_of(replace(reading, grid=some), source, Complaints(len(some), Findings(source)))
     if not st.kind.any():
-        return "start"  # no time can be read, which is what the import will say
+        return "start"  # no time can be read, and the import will report that
     if _are_last(st, source):
         return "end"
     timed = st.kind == INSTANT

@@ -20,7 +20,7 @@ ORDERS: dict[str, tuple[int, ...]] = {
     "bitfinex": (0, 2, 3, 1, 4),
     "coinbase": (2, 1, 0, 3, 4),  # low, high, open, close
 }
-NARROW, WIDE = 6, 9  # columns: a time, four prices, perhaps a volume, and what stands beside them
+NARROW, WIDE = 6, 9  # columns: a time, four prices, perhaps a volume, and others
 FIELDS = ("open", "high", "low", "close", "volume")
 
 

@@ -46,7 +46,7 @@ def _begins(grid: Grid, shape: PriceFormat) -> bool:
 
 
 def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceFormat | None:
-    plain = instrument.layout in PLAIN and instrument.layout != "auto"  # the desk has said the order
+    plain = instrument.layout in PLAIN and instrument.layout != "auto"  # the desk sets the order
     shapes = [each for each in _named_shapes(instrument) if each.width and not plain]
     for each in shapes:
         if width in each.width and _looks(grid, each) and fits(grid, each):

@@ -65,7 +65,7 @@ def files_of(path: Path) -> list[Path]:
     except OSError as error:
         why = "no such file" if error.errno == errno.ENOENT else error.strerror
         raise MissingInputError(f"{path}: {why}") from None
-    return [path]  # also a pipe, such as <(zcat …): whoever reads it waits for seconds
+    return [path]  # also a pipe, such as <(zcat …): its reader waits for seconds
 
 
 def grids(path: Path) -> Iterator[Grid]:

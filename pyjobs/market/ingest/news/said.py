@@ -17,7 +17,7 @@ from pyjobs.market.providers import Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 
-MOST_TOLD = 50  # sentences that wait; a scan says none of them, and somebody may run nothing else
+MOST_TOLD = 50  # lines that wait; a scan prints none of them, and a box may run nothing else
 REBASED = "re-based: a split or dividend changed the stored history"
 
 

@@ -103,7 +103,7 @@ class ProviderStates:
     def _seen(self, provider: str) -> State:
         try:
             return self.read(provider)
-        except PermissionError:  # another user's: the others are told all the same
+        except PermissionError:  # another user's: the others are reported still
             return State(provider=provider)
 
     def succeeded(self, provider: str, now_s: float) -> None:

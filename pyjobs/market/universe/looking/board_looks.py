@@ -158,7 +158,7 @@ def _look(look: Look, days: Sequence[BoardDay]) -> None:
     if base:  # before the bars: prices without a split between them are wrong
         _keep_changes(boards, look.sources, days, base)
     others, unread = _stored_otherwise(look, days)
-    _tell(look, others)  # before they are stored: killed in between, it is said twice rather than never
+    _tell(look, others)  # before they are stored: killed in between, it is reported twice rather than never
     changed -= unread | {row.symbol for day, row, _ in others if not _put(look, day, row)}
     if changed:  # what could not be written stays otherwise, for the next look
         listed = [_as_now(was, rows) if was.symbol in changed else was for was in kept.rows]
