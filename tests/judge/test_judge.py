@@ -137,13 +137,8 @@ def test_what_refuses_a_value_is_ours_although_it_names_the_network(line: str) -
 
 
 def test_a_file_of_ours_that_is_no_json_is_ours_whatever_the_script_calls_its_text() -> None:
-    assert (
-        kind(
-            FRAME.replace("run()", "json.loads(body)")
-            + "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)"
-        )
-        is None
-    )
+    error = "json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)"
+    assert kind(FRAME.replace("run()", "json.loads(body)") + error) is None
 
 
 def test_a_text_that_node_cannot_read_is_the_providers_only_where_an_answer_is_on_the_stack() -> None:
@@ -202,10 +197,8 @@ def test_a_gateway_on_this_machine_that_is_down_is_external_and_a_database_is_ou
     assert kind(refused.format("api.example.org", 443), 7) == "network"
     assert kind(refused.format("127.0.0.1", 4002), 7) == "network"
     assert kind(refused.format("localhost", 6379), 7) is None
-    assert (
-        kind('psql: error: connection to server at "localhost" (::1), port 5432 failed: Connection refused\n', 2)
-        is None
-    )
+    psql = 'psql: error: connection to server at "localhost" (::1), port 5432 failed: Connection refused\n'
+    assert kind(psql, 2) is None
 
 
 @pytest.mark.parametrize(
