@@ -73,7 +73,7 @@ def _adjust(frame: Any, dividends: Mapping[int, float]) -> list[tuple[int, float
 
 
 def _dividends(ticker: Any, frame: Any) -> dict[int, float]:
-    """The announced amounts in the currency of the prices, by row; others are no measure (yfinance keeps them apart)."""
+    """The announced amounts in the currency of the prices, by row; in another one: none (yfinance keeps it apart)."""
     found, own = ticker._lazy_load_price_history()._dividends, ticker.get_history_metadata().get("currency")
     foreign = set()
     if getattr(found, "columns", None) is not None and "currency" in found.columns:
