@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         print("\n".join(table.as_lines(standing)) or "there is no loop in live.yaml")
         for name, done in failed:
-            print("\n".join([f"{name}:", *done.told, *([f"restart drill: {done.drill}"] if done.drill else [])]))
+            print("\n".join([f"{name}:", *done.lines, *([f"restart drill: {done.drill}"] if done.drill else [])]))
     unforeseen = [error for error in errors if not isinstance(error, NightdeskError)]
     if unforeseen or (errors and not failed):
         raise [*unforeseen, *errors][0]

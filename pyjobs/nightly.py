@@ -46,7 +46,7 @@ from utils.run import run
 from utils.settings import config
 
 
-class _Told(BaseException):
+class _Signalled(BaseException):
     """A signal to stop came. Not an Exception, so that nothing between swallows it."""
 
     def __init__(self, number: int) -> None:
@@ -64,13 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _stop)
     try:
         return _night(desk, desk_file, session=options.session, dumps=options.dumps, pool=options.jobs)
-    except _Told as told:
-        name = signal.Signals(told.number).name
+    except _Signalled as signalled:
+        name = signal.Signals(signalled.number).name
         print(
             f"[stop] stopped by {name}: the steps were ended; a run that was not published yet stays unfinished",
             flush=True,
         )
-        return 128 + told.number
+        return 128 + signalled.number
 
 
 def _parser() -> Parser:
@@ -207,7 +207,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     """Once: a second signal must not interrupt the ending of the children."""
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
-    raise _Told(number)
+    raise _Signalled(number)
 
 
 def _say(text: str) -> None:

@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse_stale(snapshot, trouble)
     lines = all_lines(snapshot, found.setups)
     looks = {exchange: looked.load(exchange).for_page for exchange in _with_boards(desk, job)}
-    told = [*(entry for each in looks.values() for entry in each.told), *job.told]
+    told = [*(entry for each in looks.values() for entry in each.lines), *job.lines]
     news = [f"since the last page: {entry}" for entry in told]
     page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=[*found.notes, *news])
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)

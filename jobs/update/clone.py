@@ -52,7 +52,7 @@ class Clone:
         done = self.run(*words)
         return done.stdout.strip() if done.returncode == 0 else ""
 
-    def told_by(self, *words):
+    def printed_by(self, *words):
         """What git prints, where silence means that there is nothing. Raises Refused when it fails."""
         done = self.run(*words)
         if done.returncode:
@@ -67,7 +67,7 @@ class Clone:
     def is_ancestor(self, older, newer):
         return self.run("merge-base", "--is-ancestor", older, newer).returncode == 0
 
-    def told(self, commit):
+    def describe(self, commit):
         return self.ask("log", "-1", "--format=%h, %s", commit)
 
     def look(self, home_branch=""):
@@ -80,7 +80,7 @@ class Clone:
             raise Refused("this clone has no remote", "git remote add origin URL")
         self.branch = self.ask("symbolic-ref", "-q", "HEAD").removeprefix("refs/heads/")
         if not self.branch:
-            raise Refused(f"the head is detached, at {self.told('HEAD')}", f"git switch {self._home()}")
+            raise Refused(f"the head is detached, at {self.describe('HEAD')}", f"git switch {self._home()}")
         self.ref = self.ask("rev-parse", "-q", "--symbolic-full-name", "@{upstream}")
         self.upstream = self.ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
         if not self.ref:
@@ -101,12 +101,12 @@ class Clone:
         self._a_clone()
         self.branch = self.ask("symbolic-ref", "-q", "HEAD").removeprefix("refs/heads/")
         if not self.branch:
-            raise Refused(f"the head is detached, at {self.told('HEAD')}", f"git switch {self._home()}")
+            raise Refused(f"the head is detached, at {self.describe('HEAD')}", f"git switch {self._home()}")
         self.edited()
 
     def edited(self):
         """Raises Refused where tracked files were edited here; a changed mode is no edit."""
-        edits = self.told_by("status", "--porcelain", "--untracked-files=no").splitlines()
+        edits = self.printed_by("status", "--porcelain", "--untracked-files=no").splitlines()
         if edits:
             raise Refused(f"{len(edits)} tracked files are edited here, the first is '{edits[0][3:]}'",
                           "git stash (keeps the edits; git restore . throws them away)")  # fmt: skip
@@ -142,7 +142,7 @@ class Clone:
 
     def changes(self, target):
         """(paths to put, paths to delete) from here to `target`. Raises Refused for what would be overwritten."""
-        lines = self.told_by("diff", "--raw", "-z", "--no-renames", "HEAD", target).split("\0")
+        lines = self.printed_by("diff", "--raw", "-z", "--no-renames", "HEAD", target).split("\0")
         put, delete = [], []
         for about, path in zip(lines[::2], lines[1::2], strict=False):
             (delete if about.endswith("D") else put).append(path)
@@ -187,7 +187,7 @@ class Clone:
         done = self.run(*words, more=more)
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["it has no signature"])[-1]
-            raise Refused(f"{tag or self.told(target)} is not signed by anybody in '{signers}': {why}",
+            raise Refused(f"{tag or self.describe(target)} is not signed by anybody in '{signers}': {why}",
                           "have it signed (git commit -S, git tag -s), or unset UPDATE_SIGNERS")  # fmt: skip
 
     def _a_clone(self):

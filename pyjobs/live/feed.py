@@ -26,14 +26,14 @@ EXTRA = 1.5  # of the first ask: markets are closed for part of the time
 class Answer:
     """What is known now. `final`: the newest bar is past its provider's revisions, so nothing newer need confirm it.
 
-    `persisted`: what came is stored. `told`: what to report; `noted`: some of it is, until `said`. `splits`: those
-    that are recorded, of raw prices; None where splits are worked in, and all bars move with one.
+    `persisted`: what came is stored. `report`: lines to print; `noted`: some are noted until `mark_printed`. `splits`:
+    those that are recorded, of raw prices; None where splits are worked in, and all bars move with one.
     """
 
     bars: Bars
     final: bool
     persisted: bool = True
-    told: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
     noted: bool = False
     splits: tuple[Split, ...] | None = ()
 
@@ -67,20 +67,20 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     final = is_daily(spec.timeframe) and newest is not None and newest[1] and persisted
     about = store.provenance(spec.key)
     splits = tuple(recorded(spec)) if about is None or about.adjusted == "raw" else None
-    return Answer(bars=whole, final=final, persisted=persisted, told=found, noted=noted, splits=splits)
+    return Answer(bars=whole, final=final, persisted=persisted, report=found, noted=noted, splits=splits)
 
 
-def said(spec: Spec, told: Collection[str]) -> None:
+def mark_printed(spec: Spec, report: Collection[str]) -> None:
     """These sentences have been printed: no later job prints them again for the series."""
-    from pyjobs.market.ingest.news.said import said as news_said
+    from pyjobs.market.ingest.news.lines import mark_printed as mark_news_printed
 
-    news_said(open_store(), spec.key, told)
+    mark_news_printed(open_store(), spec.key, report)
 
 
 def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...], bool]:
     """Ask for what is new and store it; what came is added to `came` whether it could be stored or not.
 
-    `Answer.persisted`, `told` and `noted`.
+    `Answer.persisted`, `report` and `noted`.
     """
     from pyjobs.market.ingest import backfill
     from pyjobs.market.ingest.for_each_series import series_lock

@@ -34,7 +34,7 @@ class Split(NamedTuple):
 
     day: int
     factor: float
-    told: str
+    text: str
 
 
 def recorded(spec: Spec) -> list[Split]:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.machines.remote import RSYNC_PARTIAL, RSYNC_VANISHED, Host, said
+from pyjobs.machines.remote import RSYNC_PARTIAL, RSYNC_VANISHED, Host, error_text
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST, PINNED, finished_runs, started_at
 from utils.errors import BadDataError, CannotWriteError, MissingInputError, NightdeskError
@@ -62,7 +62,7 @@ def listed(fetch: Fetch) -> dict[str, float]:
     done = fetch.host.run(LIST.format(root=shlex.quote(fetch.root)), timeout_s=LIST_TIMEOUT_S)
     if done.returncode:
         raise MissingInputError(
-            f"'{fetch.host.remote}' has no folder '{fetch.root}' ({said(done)}): "
+            f"'{fetch.host.remote}' has no folder '{fetch.root}' ({error_text(done)}): "
             "REMOTE_ROOT is the server's data/server_runs"
         )
     found: dict[str, float] = {}
@@ -121,7 +121,7 @@ def _carry(fetch: Fetch, runs: Iterable[str]) -> str | None:
     if done.returncode == 0:
         return None
     if done.returncode in (RSYNC_PARTIAL, RSYNC_VANISHED):
-        return said(done)
+        return error_text(done)
     if b"No space left" in done.stderr:
         raise CannotWriteError(f"cannot write '{fetch.incoming}': no space left on device: free some, start it again")
     raise fetch.host.failed(done, fetch.root)

@@ -88,7 +88,7 @@ class KernelInput:
         """The stop level an entry signalled at bar i carries."""
         return none_for_nan(float(self.signals.stop[i]))
 
-    def wishes(self, i: int) -> tuple[float, int]:
+    def signals_at(self, i: int) -> tuple[float, int]:
         """The signals of bar i's close, as the kernel reads them: entry (+1, -1, 0) and the sides to leave."""
         return float(self._entry[i]), int(self._leaving[i])
 

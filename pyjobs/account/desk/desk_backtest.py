@@ -73,6 +73,11 @@ def _account(
     result, free = run_account(prepared, account), run_account(prepared, account, constrained=False)
     other = [each for each in found if each.currency in ("", account.currency)]
     metrics = metrics_of(
-        result, free, request=job.told(name, job.setup()), currency=account.currency, benchmarks=other, missing=missing
+        result,
+        free,
+        request=job.as_manifest(name, job.setup()),
+        currency=account.currency,
+        benchmarks=other,
+        missing=missing,
     )
     return AccountResults(name=name, result=result, metrics=metrics)

@@ -18,7 +18,7 @@ import numpy as np
 from pyjobs.account.desk import desk_setups
 from pyjobs.account.desk.strategy_run import Prepared, prepare
 from pyjobs.account.single.bt_request import parameters, strategy_of
-from pyjobs.account.single.look_ahead import refuse_or_tell
+from pyjobs.account.single.look_ahead import refuse_or_warn
 from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.closes import Benchmark, Closes, Fetch, Places, find, from_bars
@@ -69,7 +69,7 @@ class Job:
         """Raises UsageError when there is nothing to run on."""
         return prepare(self.snapshot, account, self.strategy, setup, start=self.start)
 
-    def told(self, account: str, setup: Setup) -> dict[str, object]:
+    def as_manifest(self, account: str, setup: Setup) -> dict[str, object]:
         """How metrics.json begins: what was run, on what, under which terms."""
         return {
             "strategy": self.strategy,
@@ -122,7 +122,7 @@ def look_up(args: Namespace, swept: Mapping[str, Sequence[Value]] = MappingProxy
     index, index_from = index_of(setup, taken, source)
     ready = setup if index is None else bound(setup, index)
     scanned = (each.bars for each in taken.series if each.instrument.scanned)
-    ahead = refuse_or_tell(args.strategy, ready, scanned, allowed=args.despite_look_ahead)
+    ahead = refuse_or_warn(args.strategy, ready, scanned, allowed=args.despite_look_ahead)
     return Job(
         desk_file=path,
         snapshot=taken,

@@ -211,7 +211,7 @@ class Decider:
     def _wished(self, i: int, ts: float, blocked: str, check: Check | None) -> tuple[int, str, str]:
         """Signals become orders, unless something forbids it: orders, what refused one, what the limits saw."""
         s, refused, risk = self.stand.s, "", ""
-        orders = one_bar.wishes(
+        orders = one_bar.orders_of(
             s, self._rules, ts, self._high[i], self._low[i], float(self._entry[i]), self._leaving[i],
             "flatten" in blocked, self._stop[i], *self._inputs.distances(i),
         )  # fmt: skip

@@ -112,7 +112,7 @@ def new_day(p: Floats, day: float) -> None:
         p[DAY], p[DAY_WORTH] = day, p[WORTH]
 
 
-def wishes(
+def orders_of(
     s: Floats, r: Floats, ts: float, high: float, low: float, entry: float, leaving: int, flattens: bool,
     stop: float, distance: float, target: float, trail: float,
 ) -> int:  # fmt: skip
@@ -124,7 +124,7 @@ def wishes(
 
 
 def done_at_close(s: Floats, orders: int) -> int:
-    """The action at a close, times 32, plus its code. `orders`: of `wishes`, less what was forbidden."""
+    """The action at a close, times 32, plus its code. `orders`: of `orders_of`, less what was forbidden."""
     if orders & 1:
         if orders & 2:
             return 32 * (TURN_LONG if s[ORDER] > 0.0 else TURN_SHORT) + ENTERING

@@ -26,8 +26,8 @@ from pyjobs.live.deciding.one_bar import (
     done_at_close,
     new_day,
     opened,
+    orders_of,
     valued,
-    wishes,
 )
 from pyjobs.live.journal.line_loops import ALL_ONES, COMMA, LETTER_A, SEAL, ZERO, summed
 from pyjobs.strategy.kernel import (
@@ -207,11 +207,11 @@ def filled(
 
 
 def at_its_close(bench: Bench, series: Series, i: int, forbids: int) -> int:
-    """`wishes` of one bar, where there is anything to wish, less what is forbidden; `done_at_close` of it."""
+    """`orders_of` of one bar, where there is a signal, less what is forbidden; `done_at_close` of it."""
     s, has = bench.s, series.has
     if s[SIDE] == 0.0 and series.entry[i] == 0:
         return done_at_close(s, 0)
-    orders = wishes(
+    orders = orders_of(
         s, bench.r, float(series.ts[i]), series.high[i], series.low[i], float(series.entry[i]),
         int(series.leaving[i]), forbids & FLATTENED != 0,
         series.stop[i] if has & HAS_STOP else nan,

@@ -67,7 +67,7 @@ def _add_missing(journal: Journal, lane: Lane, known: int) -> None:
             lines += [f"{trade},{row[DECIDED_AT]}" for trade in missing]
     journal.files["trades"].append(lines)
     journal.files["trades"].sync()
-    journal.files["trades"].told.append(f"trades.csv: {len(lines)} trades added that the decisions show")
+    journal.files["trades"].repairs.append(f"trades.csv: {len(lines)} trades added that the decisions show")
 
 
 def recorded(cell: str) -> str:

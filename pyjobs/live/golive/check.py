@@ -26,7 +26,7 @@ NEVER = "it was not reached"
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found. `result`: PASS, FAIL or NOT YET; `told`: lines to read; `drill`: what went wrong, or "".
+    """What a check found. `result`: PASS, FAIL or NOT YET; `lines`: lines to read; `drill`: what went wrong, or "".
 
     `of`: as `name_of`; `code`: what decided it, as `spec.code_of`."""
 
@@ -38,7 +38,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     trades: int = 0
     explained: int = 0
     result: str = "FAIL"
-    told: list[str] = []
+    lines: list[str] = msgspec.field(default_factory=list, name="told")
     drill: str = ""
 
     @property
@@ -59,7 +59,7 @@ def check(spec: Spec, now_s: float) -> Checked:
     try:
         done = _checked(spec, now_s)
     except Exception as error:
-        _write(spec, Checked(at_s=now_s, told=[one_line(error)], drill=NEVER))
+        _write(spec, Checked(at_s=now_s, lines=[one_line(error)], drill=NEVER))
         raise
     return _write(spec, done)
 
@@ -86,13 +86,13 @@ def _checked(spec: Spec, now_s: float) -> Checked:
         result = "PASS" if made.passed else "FAIL"
         return Checked(
             at_s=now_s, last_ms=last_ms, rows=rows, trades=found.live_trades, explained=found.explained,
-            result=result, told=outcome, drill=drilled(spec),
+            result=result, lines=outcome, drill=drilled(spec),
         )  # fmt: skip
     except MissingInputError as error:
         begun = spec.place.bars.exists()  # then decisions have been there
-        return Checked(at_s=now_s, result="FAIL" if begun else "NOT YET", told=[str(error)], drill=NOT_YET)
+        return Checked(at_s=now_s, result="FAIL" if begun else "NOT YET", lines=[str(error)], drill=NOT_YET)
     except (NightdeskError, OSError, ValueError) as error:
-        return Checked(at_s=now_s, told=[str(error)], drill="the journal cannot be read")
+        return Checked(at_s=now_s, lines=[str(error)], drill="the journal cannot be read")
 
 
 def _judged(spec: Spec) -> tuple[Verdict, int, int]:

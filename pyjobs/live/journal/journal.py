@@ -83,7 +83,7 @@ class Journal:
         if deep and len(self.decisions) <= look:
             self._refuse_headless()
         self._drop_undecided(last, deep=deep)
-        return [entry for file in self.files.values() for entry in file.told]
+        return [entry for file in self.files.values() for entry in file.repairs]
 
     def _refuse_foreign(self) -> None:
         """Raises ConfigError for a file of another series, strategy or parameters."""
@@ -188,7 +188,7 @@ class Journal:
         assert kind in names.EVENT_KINDS
         clean = detail.replace(",", ";").replace("\n", " ").replace('"', "'")[:300]
         file = self.files["events"]
-        if not file.size and not file.told:
+        if not file.size and not file.repairs:
             file.tail(1)
         if not file.path.parent.is_dir():
             file.path.parent.mkdir(parents=True, exist_ok=True)

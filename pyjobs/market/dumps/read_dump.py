@@ -17,6 +17,7 @@ from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.cleaning import bars_from
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.tickers import named_after_another, of_the_symbol
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.meaning.marks import mark_of
 from pyjobs.market.dumps.meaning.odd_rows import mended
@@ -27,7 +28,6 @@ from pyjobs.market.dumps.oddities import note_oddities
 from pyjobs.market.dumps.reading.grid import Grid, give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
-from pyjobs.market.dumps.whose.tickers import named_after_another, of_the_symbol
 from utils.errors import BadDataError
 from utils.files.in_time import within
 from utils.files.text_files import PATIENCE_S

@@ -246,7 +246,7 @@ def pages(first: int, last: int, span_ms: int) -> Iterator[Window]:
 def added(one: Got, other: Got) -> Got:
     """Both together."""
     sums = {f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(Got) if f.name != "rebased"}
-    return Got(**sums, rebased=one.rebased or other.rebased)  # of `told`, which is a tuple, all in turn
+    return Got(**sums, rebased=one.rebased or other.rebased)  # of `lines`, which is a tuple, all in turn
 
 
 def _outside(spans: list[Window], first: int, last: int) -> Iterator[Window]:

@@ -9,7 +9,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.gaps import first_bar
 from pyjobs.market.ingest.left_out import refuse_other, with_left_out
-from pyjobs.market.ingest.news import said as news
+from pyjobs.market.ingest.news import lines as news
 from pyjobs.market.ingest.questions import (
     OVERLAP_BARS,
     Answer,
@@ -158,12 +158,12 @@ def put_in_place(
     `silent`: its lines are not printed.
     """
     whole, found, few = with_left_out(store.read(key), new)
-    told = news.of_answer(looks.load(store, key), answer, new, found)
+    found_news = news.of_answer(looks.load(store, key), answer, new, found)
     if not silent:
-        told.note(store, key, news.REBASED)  # first: killed in between, it is reported still
+        found_news.note(store, key, news.REBASED)  # first: killed in between, it is reported still
     changed = store.rebase(
         key, whole, provider=answer.provider, fetched_at_ms=answer.fetched_at_ms, last_final=answer.last_final,
         whole=not few,
     )  # fmt: skip
     looks.change(store, key, compared_ms=now_ms)
-    return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, told=told.all)
+    return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, lines=found_news.all)

@@ -74,7 +74,7 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """`looked`: by age, up to which close the bars were looked at when they were so old. `lost`: see that module.
 
-    `told`: lines still to be printed; `remark`: lines printed about all its bars. `worked_in` and `untrue`: the
+    `lines`: lines still to be printed; `remark`: lines printed about all its bars. `worked_in` and `untrue`: the
     dividends (by session) and the rows (by close) that were already reported as lacking at the provider, or as
     impossible.
     """
@@ -84,7 +84,7 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     asked_ms: int = 0
     confirmed: tuple[Confirmed, ...] = ()
     lost: tuple[tuple[int, int], ...] = ()
-    told: tuple[str, ...] = ()
+    lines: tuple[str, ...] = msgspec.field(default=(), name="told")
     worked_in: tuple[str, ...] = ()
     untrue: tuple[int, ...] = ()
     remark: str = ""

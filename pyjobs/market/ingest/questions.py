@@ -11,7 +11,7 @@ from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, Se
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.ingest.gaps import NEVER, first_bar
-from pyjobs.market.ingest.news import said as news
+from pyjobs.market.ingest.news import lines as news
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
@@ -35,7 +35,7 @@ RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same f
 class Got:
     """What one stretch brought: bars delivered, times confirmed empty, partitions changed, and re-based or not.
 
-    `revised`: stored final bars that came with other numbers. `told`: what to report about it, each a sentence.
+    `revised`: stored final bars that came with other numbers. `lines`: what to report about it, each a sentence.
     """
 
     bars: int = 0
@@ -43,13 +43,13 @@ class Got:
     partitions: int = 0
     requests: int = 0
     revised: int = 0
-    told: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     rebased: bool = False
 
     @property
     def news(self) -> tuple[str, ...]:
         """The lines about it, each once."""
-        return tuple(dict.fromkeys([*[news.REBASED] * self.rebased, *self.told]))
+        return tuple(dict.fromkeys([*[news.REBASED] * self.rebased, *self.lines]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +150,8 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         empty = within(empty, begins, last)
     looks.confirmed(store, key, without(empty, before.empty), now_ms)  # first: a kill in between loses no date
     revised = before.revised_by(bars)
-    told = news.of_answer(looks.load(store, key) if known else None, fetched, bars, news.about_revised(revised))
-    told.note(store, key)  # and no line to print
+    found_news = news.of_answer(looks.load(store, key) if known else None, fetched, bars, news.about_revised(revised))
+    found_news.note(store, key)  # and no line to print
     changed = store.write(
         key,
         bars,
@@ -168,7 +168,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         _whole(key, provider, (first, min(last, now_ms - EMPTY_FOR_SURE_MS)), ranges, bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
-        revised=int(revised.size), told=told.all,
+        revised=int(revised.size), lines=found_news.all,
     )  # fmt: skip
 
 

@@ -126,7 +126,9 @@ class KrxStock(Remote):
                 known.append([request])
         if not known:
             return
-        for group, entry in self.told_each(self.question(asks, limit_s, gap_s=gap_s), known, lambda one: one.symbol):
+        for group, entry in self.verdicts_by_group(
+            self.question(asks, limit_s, gap_s=gap_s), known, lambda one: one.symbol
+        ):
             if isinstance(entry, Refused):
                 yield group[0], entry
             else:
@@ -156,7 +158,7 @@ class KrxStock(Remote):
             {"call": "krx_board", "board": BOARDS[board], "day": f"{session:%Y%m%d}"} for board, session in due.values()
         ]
         question = self.question(asks, limit_s, gap_s=gap_s)
-        for (name,), entry in self.told_each(question, [[name] for name in due], str):
+        for (name,), entry in self.verdicts_by_group(question, [[name] for name in due], str):
             yield due[name], entry if isinstance(entry, Refused) else _day_of(entry, due[name], now_ms)
 
 

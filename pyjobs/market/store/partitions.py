@@ -196,9 +196,9 @@ def read_sealed(path: str, key: SeriesKey) -> tuple[Bars, int] | None:
     content = content_of(path)
     with _named(path):
         ours = plain.opened(content)
-    if ours is None or not ours.tells_first(_identity(key)):
+    if ours is None or not ours.holds_first(_identity(key)):
         return None
-    basis = ours.told("basis")
+    basis = ours.metadata("basis")
     return None if basis is None else (ours.bars(), int(basis))
 
 
@@ -275,7 +275,7 @@ class ForeignPartition(Exception):
 
 @lru_cache(maxsize=512)  # partitions that were written together have the same marks: half the time of a gap scan
 def _outline_of(found: bytes, key: SeriesKey) -> Outline:
-    return _outline(plain.told_in(found), 0, key)
+    return _outline(plain.metadata_of(found), 0, key)
 
 
 def _outline(metadata: Mapping[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:

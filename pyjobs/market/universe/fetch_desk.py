@@ -13,7 +13,7 @@ from pyjobs.market.ingest import silence
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.for_each_series import foreseen
-from pyjobs.market.ingest.news.said import REBASED, said
+from pyjobs.market.ingest.news.lines import REBASED, mark_printed
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
@@ -55,7 +55,7 @@ class Job:
 
     `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
     `history`: by how many sessions histories by the board may go back (None: to the end; 0: none is begun either).
-    `told`: the lines about its series; `result`: what it has found and done.
+    `lines`: the lines about its series; `result`: what it has found and done.
     """
 
     store: BarStore
@@ -69,7 +69,7 @@ class Job:
     named: str = ""
     boards: dict[str, Boards] = field(default_factory=dict)
     by_board: dict[str, ByBoard] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     result: Result | None = None
     finished: int = 0
     total: int = 0
@@ -127,9 +127,9 @@ def reported(job: Job) -> None:
         with suppress(NightdeskError, OSError):
             if part.found != Found():
                 looked.take_found(part.exchange, part.found)
-        for one in (one for one in part.series if one.told or one.rebased):
+        for one in (one for one in part.series if one.lines or one.rebased):
             with suppress(NightdeskError, OSError):
-                said(job.store, one.want.key, (*one.told, REBASED))
+                mark_printed(job.store, one.want.key, (*one.lines, REBASED))
 
 
 def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:
@@ -217,7 +217,7 @@ def _note_silent(parts: Sequence[Part], job: Job) -> None:
             with suppress(NightdeskError, OSError):  # it is asked for again, and reported then at the latest
                 source = job.sources.of(one.want.key)
                 if text := silence.note_asked(job.store, one.want.key, source, job.now_ms, hint=""):
-                    one.told = (*one.told, text)
+                    one.lines = (*one.lines, text)
 
 
 def _begin(one: Fetching, job: Job) -> None:

@@ -9,7 +9,7 @@ class FetchedFrom(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange. `came` and `went` are those of its listing since the one before.
 
     `provisional`: symbols with a newest bar that the provider may still revise. `revised`: how many stored bars came
-    with other numbers; `told`: which, a sentence for each series.
+    with other numbers; `lines`: which, a sentence for each series.
     """
 
     exchange: str
@@ -24,7 +24,7 @@ class FetchedFrom(msgspec.Struct, frozen=True, kw_only=True):
     provisional: list[str] = []
     rebased: list[str] = []
     revised: int = 0
-    told: list[str] = []
+    lines: list[str] = msgspec.field(default_factory=list, name="told")
     set_aside: list[str] = []
     oldest: str = ""
     newest: str = ""

@@ -58,9 +58,9 @@ def _exchange(part: Part, result: Result, boards: Boards | None) -> FetchedFrom:
         provisional=[one.want.key.symbol for one in part.series if one.newest_ms is not None and not one.final],
         rebased=[str(one.want.key) for one in part.series if one.rebased],
         revised=part.found.revised + sum(one.revised for one in part.series),
-        told=[
-            *part.found.told,
-            *(f"{one.want.key}: {entry}" for one in part.series for entry in dict.fromkeys(one.told)),
+        lines=[
+            *part.found.lines,
+            *(f"{one.want.key}: {entry}" for one in part.series for entry in dict.fromkeys(one.lines)),
         ],
         set_aside=part.set_aside,
         oldest=utc_text(min(ages)) if ages else "",

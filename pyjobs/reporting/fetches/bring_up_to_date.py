@@ -113,7 +113,7 @@ def bring_up_to_date(
         write_json(out / REPORT, as_json(fetch, job))
     text = "\n".join([*missing_lines(fetch), ""]) if quiet else fetch_text(fetch, all_missing=all_missing)
     print(text.lstrip("\n"), end="", flush=True)
-    job.told = [entry for exchange in fetch.exchanges for entry in exchange.told]
+    job.lines = [entry for exchange in fetch.exchanges for entry in exchange.lines]
     if not quiet and not page:
         reported(job)
     return result.verdict

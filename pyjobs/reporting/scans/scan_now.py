@@ -41,13 +41,13 @@ def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
     scan = NowScan(running=running, quotes=quotes, need=need)
     result = scan_now(taken, found.setups, lives, scan)
     closed = map(page.closed_line, closed_markets(desk, running, clock.now_s()))
-    notes = [*closed, *found.notes, *scan.undecided.notes]
+    notes = [*closed, *found.notes, *scan.strategy_errors.notes]
     _say(taken, result, notes, scan, now_ms, path)
     error = scan.error() or (fetched.error() if fetched else None)
     if error is not None:
         raise error
     snapshot.refuse_unread(taken)
-    scan.undecided.refuse()
+    scan.strategy_errors.refuse()
     return ExitCode.OK
 
 

@@ -13,7 +13,7 @@ from utils import schedule
 from utils.trading_day import Calendar
 
 
-def told(
+def result_of(
     *,
     day: dt.date,
     runs: Sequence[JobRun],

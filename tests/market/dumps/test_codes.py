@@ -8,7 +8,7 @@ import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.whose.issuers import verdict
+from pyjobs.market.dumps.identity.issuers import verdict
 from tests.market.dumps.support.more_dialects import COIN, read
 from tests.market.dumps.test_whose_rows import table
 from utils.errors import NightdeskError

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import pytest
 
 from pyjobs.market.ingest.looks import Looks
-from pyjobs.market.ingest.news.said import of_answer
+from pyjobs.market.ingest.news.lines import of_answer
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, provider
 from pyjobs.market.providers.base import Refused
 from pyjobs.market.providers.wire.contracts import in_coins
@@ -193,5 +193,5 @@ def test_where_nobody_says_what_volumes_are_in_that_is_said_of_the_series() -> N
     record = {"rows": [CANDLE], "remark": told["remark"]}  # type: ignore[call-overload]
     answer = Ccxt().read(record, BarRequest(symbol="bingx:A/B:B", timeframe="1m", start_ms=0, end_ms=10**6), 10**6)
     first = of_answer(None, answer, answer.bars)
-    assert first.told == (answer.remark,) and first.changed
-    assert of_answer(Looks(remark=answer.remark), answer, answer.bars).told == ()
+    assert first.lines == (answer.remark,) and first.changed
+    assert of_answer(Looks(remark=answer.remark), answer, answer.bars).lines == ()

@@ -9,12 +9,12 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.symbols import pair_of
 from pyjobs.market.dumps.meaning.plausible import NO, YES
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
 from pyjobs.market.dumps.reading.stamps import Stamps
-from pyjobs.market.dumps.whose.symbols import pair_of
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.symbols import compared, pair_of, same_symbol
+from pyjobs.market.dumps.identity.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from pyjobs.market.dumps.meaning.names import CLOCKS, COLUMN_NAMES, FIELD_OF, RANKED
 from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.plausible import NO, YES, is_a_price
@@ -17,8 +19,6 @@ from pyjobs.market.dumps.meaning.volumes import volume_of
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid, has_gaps
 from pyjobs.market.dumps.reading.limits import unexpected
-from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol
-from pyjobs.market.dumps.whose.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from utils.errors import BadDataError
 
 OHLC = ("open", "high", "low", "close")

@@ -9,6 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.one_symbol import of_one_symbol
 from pyjobs.market.dumps.meaning.basis import (
     adjusted_numbers,
     in_shares,
@@ -27,7 +28,6 @@ from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone,
 from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers, points_of_thousands
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
-from pyjobs.market.dumps.whose.one_symbol import of_one_symbol
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 

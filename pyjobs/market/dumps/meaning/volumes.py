@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.symbols import ALIASES, bases_of, pair_of
 from pyjobs.market.dumps.meaning.plausible import counts_what_money_pays
 from pyjobs.market.dumps.meaning.shapes import first_cell
 from pyjobs.market.dumps.reading.fields import SCALES, column
 from pyjobs.market.dumps.reading.grid import Grid
-from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, pair_of
 from utils.errors import BadDataError
 
 MONEY = ("quotevolume", "quoteassetvolume")

@@ -79,7 +79,7 @@ class Remote:
     def verdict(self, request: BarRequest, now_ms: int, limit_s: float) -> dict[str, Any]:
         """The client's answers within `limit_s`, which includes loading the client."""
         question = self.question([self.asked(request, now_ms)], limit_s)
-        for entry in self.told(question, request.symbol):
+        for entry in self.verdicts(question, request.symbol):
             return entry
         raise RuntimeError(f"{self.name}: the worker has answered nothing")
 
@@ -120,7 +120,7 @@ class Remote:
             )
         return value
 
-    def told(self, question: Mapping[str, Any], symbol: str) -> Iterator[dict[str, Any]]:
+    def verdicts(self, question: Mapping[str, Any], symbol: str) -> Iterator[dict[str, Any]]:
         """The verdicts on `question`, as they come; the one that is not there in time is Refused(timeout)."""
         try:
             yield from self._process.answers(question)
@@ -130,7 +130,7 @@ class Remote:
             if not self.keeps:
                 self._process.end()
 
-    def told_each(
+    def verdicts_by_group(
         self, question: Mapping[str, Any], groups: Sequence[Sequence[Asked]], name_of: Callable[[Asked], str]
     ) -> Iterator[tuple[Sequence[Asked], dict[str, Any] | Refused]]:
         """Each group of `question`'s asks with its verdict or failure; after the last one that was asked, `Unasked`.
@@ -139,7 +139,7 @@ class Remote:
         """
         failure, at = None, 0
         try:
-            for entry in self.told(question, name_of(groups[0][0])):
+            for entry in self.verdicts(question, name_of(groups[0][0])):
                 group, at = groups[entry["at"]], entry["at"] + 1
                 try:
                     self.check(entry, name_of(group[0]))

@@ -23,7 +23,7 @@ from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.exchanges import Exchange
 from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.gaps import first_bar
-from pyjobs.market.ingest.news.said import about_revised
+from pyjobs.market.ingest.news.lines import about_revised
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.base import Refused
 from pyjobs.market.providers.krx_board import BOARDS, NAME, BoardDay, BoardRow, NoBoard
@@ -49,7 +49,7 @@ class Look:
     boards: Boards
     sessions: int = 0
     revised: int = 0
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
@@ -74,7 +74,11 @@ def lines(exchange: str, look: Look) -> list[str]:
     """What one exchange's looks have come to."""
     questions = look.boards.questions
     head = f"{exchange}: {look.sessions} sessions looked at again by {questions} questions, {look.revised} bars revised"
-    return [head, *(f"[news] {entry}" for entry in look.told), *(f"[WARN] {exchange}: {entry}" for entry in look.notes)]
+    return [
+        head,
+        *(f"[news] {entry}" for entry in look.lines),
+        *(f"[WARN] {exchange}: {entry}" for entry in look.notes),
+    ]
 
 
 def look_again(store: BarStore, sources: Sources, exchange: str, market: str, last: dt.date, *, now_ms: int) -> Look:
@@ -129,7 +133,7 @@ def _note(look: Look, wanted: looked.Due, failed: Mapping[dt.date, NightdeskErro
 
     def noted(known: looked.Known) -> looked.Known:
         known = msgspec.structs.replace(known, looked={**known.looked, **wanted.looked}, tried=tried)
-        return looked.with_news(known, told=news)
+        return looked.with_news(known, lines=news)
 
     looked.change(exchange, noted)
 
@@ -221,16 +225,16 @@ def _stored_otherwise(look: Look, days: Sequence[BoardDay]) -> tuple[list[tuple[
 
 def _tell(look: Look, others: Sequence[tuple[BoardDay, BoardRow, bool]]) -> None:
     """Say what has been revised, and what has come, here and in the file that the next reports read."""
-    revised, told = list[str](), list[str]()
+    revised, lines = list[str](), list[str]()
     for day, row, was_there in others:
         key = _key(look, row)
         if was_there:
             revised += [f"{key}: {entry}" for entry in about_revised(np.array([day.ts_ms], np.int64))]
         else:
-            told.append(f"{key}: a bar that was not there has come: that of {utc_text(day.ts_ms)}")
-    look.revised, look.told = look.revised + len(revised), [*look.told, *revised, *told]
+            lines.append(f"{key}: a bar that was not there has come: that of {utc_text(day.ts_ms)}")
+    look.revised, look.lines = look.revised + len(revised), [*look.lines, *revised, *lines]
     if others:
-        looked.change(look.boards.exchange, lambda known: looked.with_news(known, revised=revised, told=told))
+        looked.change(look.boards.exchange, lambda known: looked.with_news(known, revised=revised, lines=lines))
 
 
 def _put(look: Look, day: BoardDay, row: BoardRow) -> bool:

@@ -25,7 +25,7 @@ from utils.files.job_lock import job_lock
 AGES = {"session": 1, "week": 5, "month": 20}  # in sessions
 LOCK_TIMEOUT_S = 10.0
 MOST = 9  # sessions a job looks at: after a pause of weeks the newest of those that are due
-MOST_TOLD = 100  # sentences that wait for a reader; of more the newest stay
+MOST_LINES = 100  # sentences that wait for a reader; of more the newest stay
 LATE = 5  # sessions that may wait to be looked at before health says so
 
 
@@ -36,17 +36,17 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     revised: int = 0
-    told: tuple[str, ...] = ()
+    lines: tuple[str, ...] = msgspec.field(default=(), name="told")
 
-    def with_more(self, *, revised: Sequence[str], told: Sequence[str]) -> Found:
+    def with_more(self, *, revised: Sequence[str], lines: Sequence[str]) -> Found:
         """Both: this, and what another look has found; a bar that a killed one has reported already counts once."""
-        both = tuple(dict.fromkeys((*self.told, *revised, *told)))
-        return Found(revised=self.revised + len({*revised} - {*self.told}), told=both[-MOST_TOLD:])
+        both = tuple(dict.fromkeys((*self.lines, *revised, *lines)))
+        return Found(revised=self.revised + len({*revised} - {*self.lines}), lines=both[-MOST_LINES:])
 
-    def without(self, said: Found) -> Found:
+    def without(self, printed: Found) -> Found:
         """The part of this that is not printed yet."""
-        told = tuple(entry for entry in self.told if entry not in said.told)
-        return Found(revised=max(0, self.revised - said.revised), told=told)
+        lines = tuple(entry for entry in self.lines if entry not in printed.lines)
+        return Found(revised=max(0, self.revised - printed.revised), lines=lines)
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,23 +122,23 @@ def after(
     return left, stand
 
 
-def take_found(exchange: str, said: Found | None = None) -> Found:
+def take_found(exchange: str, printed: Found | None = None) -> Found:
     """What looks have found since the last report of a fetch; it is reported once, by whichever job takes it.
 
-    `said`: no more is removed than was printed; what another job has found meanwhile stays.
+    `printed`: no more is removed than was printed; what another job has found meanwhile stays.
     """
-    return _take(exchange, "found", said)
+    return _take(exchange, "found", printed)
 
 
-def take_for_page(exchange: str, said: Found | None = None) -> Found:
+def take_for_page(exchange: str, printed: Found | None = None) -> Found:
     """As `take_found`, for the page of the end of day."""
-    return _take(exchange, "for_page", said)
+    return _take(exchange, "for_page", printed)
 
 
-def _take(exchange: str, reader: str, said: Found | None) -> Found:
+def _take(exchange: str, reader: str, printed: Found | None) -> Found:
     def left(known: Known) -> Known:
         found: Found = getattr(known, reader)
-        return msgspec.structs.replace(known, **{reader: found.without(said or found)})
+        return msgspec.structs.replace(known, **{reader: found.without(printed or found)})
 
     known = load(exchange)
     if getattr(known, reader) != Found():
@@ -147,9 +147,9 @@ def _take(exchange: str, reader: str, said: Found | None) -> Found:
     return taken
 
 
-def with_news(known: Known, *, revised: Sequence[str] = (), told: Sequence[str] = ()) -> Known:
+def with_news(known: Known, *, revised: Sequence[str] = (), lines: Sequence[str] = ()) -> Known:
     """`known`, and what a look has found, for each of its readers; `revised`: a sentence for each such bar."""
-    found, for_page = (each.with_more(revised=revised, told=told) for each in (known.found, known.for_page))
+    found, for_page = (each.with_more(revised=revised, lines=lines) for each in (known.found, known.for_page))
     return msgspec.structs.replace(known, found=found, for_page=for_page)
 
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.issuers import alike, code_in, is_isin, is_plain_name, verdict
+from pyjobs.market.dumps.identity.symbols import compared, same_symbol
+from pyjobs.market.dumps.identity.tickers import is_named
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.names import COLUMN_NAMES
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.meaning.times import Complaints, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
-from pyjobs.market.dumps.whose.issuers import alike, code_in, is_isin, is_plain_name, verdict
-from pyjobs.market.dumps.whose.symbols import compared, same_symbol
-from pyjobs.market.dumps.whose.tickers import is_named
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pyjobs.market.dumps.whose.contracts import by_month, is_option, without_contract, without_kind
+from pyjobs.market.dumps.identity.contracts import by_month, is_option, without_contract, without_kind
 
 DOLLARS = ("USDT", "USDC", "BUSD", "FDUSD", "USD")
 COINS = ("BTC", "ETH")  # that others are paid with

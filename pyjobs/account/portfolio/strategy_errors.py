@@ -11,7 +11,7 @@ from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 
 @dataclass(slots=True)
-class Undecided:
+class StrategyErrors:
     """Setups that raised: each is named, and none hides another."""
 
     notes: list[str] = field(default_factory=list)

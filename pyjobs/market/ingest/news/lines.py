@@ -17,7 +17,7 @@ from pyjobs.market.providers import Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 
-MOST_TOLD = 50  # lines that wait; a scan prints none of them, and a box may run nothing else
+MOST_LINES = 50  # lines that wait; a scan prints none of them, and a box may run nothing else
 REBASED = "re-based: a split or dividend changed the stored history"
 
 
@@ -28,7 +28,7 @@ class News:
     `before`: lines that an earlier job has noted and not printed. `changed`: others than before are known.
     """
 
-    told: tuple[str, ...]
+    lines: tuple[str, ...]
     before: tuple[str, ...]
     worked_in: tuple[str, ...]
     untrue: tuple[int, ...]
@@ -38,19 +38,19 @@ class News:
     @property
     def all(self) -> tuple[str, ...]:
         """All lines to print now, each once."""
-        return tuple(dict.fromkeys((*self.before, *self.told)))
+        return tuple(dict.fromkeys((*self.before, *self.lines)))
 
     def note(self, store: BarStore, key: SeriesKey, *more: str) -> None:
         """Keep it; `more`: lines that are only printed where this job is killed."""
 
-        if not self.told and not more and not self.changed:
+        if not self.lines and not more and not self.changed:
             return
 
-        def with_told(old: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(dict.fromkeys((*old, *self.told, *more)))[-MOST_TOLD:]
+        def with_lines(old: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(dict.fromkeys((*old, *self.lines, *more)))[-MOST_LINES:]
 
         known = {"worked_in": self.worked_in, "untrue": self.untrue, "remark": self.remark}
-        looks.change(store, key, told=with_told, **known)
+        looks.change(store, key, lines=with_lines, **known)
 
 
 def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: tuple[str, ...] = ()) -> News:
@@ -58,7 +58,7 @@ def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: t
     known = known or Looks()
     if fetched is None or not len(fetched.bars):
         same = {"worked_in": known.worked_in, "untrue": known.untrue, "remark": known.remark}
-        return News(told=found, before=known.told, **same)  # type: ignore[arg-type]
+        return News(lines=found, before=known.lines, **same)  # type: ignore[arg-type]
     first, last = (_day(int(ts_ms)) for ts_ms in fetched.bars.ts_ms[[0, -1]])
     late = tuple(session for session, _ in fetched.worked_in)
     rows = tuple(ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms)
@@ -75,13 +75,18 @@ def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: t
         lines.append(fetched.remark)
     changed = (worked_in, untrue, fetched.remark) != (known.worked_in, known.untrue, known.remark)
     return News(
-        told=tuple(lines), before=known.told, worked_in=worked_in, untrue=untrue, remark=fetched.remark, changed=changed
+        lines=tuple(lines),
+        before=known.lines,
+        worked_in=worked_in,
+        untrue=untrue,
+        remark=fetched.remark,
+        changed=changed,
     )
 
 
-def said(store: BarStore, key: SeriesKey, told: Collection[str]) -> None:
+def mark_printed(store: BarStore, key: SeriesKey, lines: Collection[str]) -> None:
     """These lines about a series have been printed; what another job has noted meanwhile, and prints itself, stays."""
-    looks.change(store, key, told=lambda old: tuple(entry for entry in old if entry not in told))
+    looks.change(store, key, lines=lambda old: tuple(entry for entry in old if entry not in lines))
 
 
 def about_revised(revised: IntArray) -> tuple[str, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.issuers import is_isin
+from pyjobs.market.dumps.identity.symbols import compared, pair_of, same_symbol
 from pyjobs.market.dumps.meaning.names import FIELD_OF
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
-from pyjobs.market.dumps.whose.issuers import is_isin
-from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol
 from utils.errors import BadDataError
 
 UNITS = frozenset(
