@@ -1,7 +1,7 @@
 """Did a paper loop and a backtest of its window decide the same? PASS or FAIL (exit 65), the first bar, the cause.
 
-It compares DATA_TAG (--live-tag) with <DATA_TAG>_bt_<RUNID> (--bt-tag). What a recorded event explains (late,
-blocked) is no difference, until both are flat again. The journal is also folded again from its own records.
+It compares DATA_TAG (--live-tag) with <DATA_TAG>_bt_<RUNID> (--bt-tag). A difference that a recorded event explains
+(late, blocked) is none, until both are flat again. The journal is also folded again from its own records.
 """
 
 from __future__ import annotations

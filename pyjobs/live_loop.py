@@ -98,7 +98,7 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
 
 
 def _listed() -> tuple[list[tuple[str, str]], str]:
-    """Which loops there are; and what is wrong where that cannot be read."""
+    """The loops; and the error where they cannot be read."""
     if os.environ.get("DATA_TAG"):
         return [(OWN, os.environ.get("TIMEFRAME") or "5m")], ""
     try:
@@ -120,7 +120,7 @@ class Loop(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """What data/live/loop.json holds; a damaged file holds nothing."""
+    """The content of data/live/loop.json; none for a damaged file."""
 
     loops: dict[str, Loop] = {}
     at_s: float = 0.0

@@ -55,7 +55,7 @@ def _verify(run_dir: Path) -> int:
 
 
 def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
-    """What logs/steps.json holds about the night, and where everything came from. No steps file: partial."""
+    """The night's entries of logs/steps.json, and the provenance of its inputs. No steps file: partial."""
     try:
         record = steps.read_steps(run_dir)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What runs have left behind, as frames: nights (data/server_runs) and backtests (backtests). Nothing is written."""
+"""Finished runs as frames: nights (data/server_runs) and backtests (backtests). Nothing is written."""
 
 from __future__ import annotations
 

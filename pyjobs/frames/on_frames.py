@@ -37,7 +37,7 @@ Function = Callable[..., "pd.DataFrame"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Terms:
-    """What is the same for every set of parameters."""
+    """The part that is the same for every set of parameters."""
 
     function: Function
     lookback: Lookback
@@ -94,7 +94,7 @@ def strategy(
 
 @dataclass(frozen=True, kw_only=True)
 class OnFrames:
-    """What a record of such a strategy can do; its parameters are fields that `strategy` adds."""
+    """The base of such a strategy's record; its parameters are fields that `strategy` adds."""
 
     terms: ClassVar[Terms]
     side: str = "long"

@@ -1,4 +1,4 @@
-"""Stored bars as frames: of one series, of a desk. What splits and dividends do to prices is worked in where asked."""
+"""Stored bars as frames: of one series, of a desk. Splits and dividends are worked into the prices on request."""
 
 from __future__ import annotations
 

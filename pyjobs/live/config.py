@@ -38,7 +38,7 @@ class Loop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person allows, in the money of the instruments; None: nothing is set."""
+    """The limits that a person has set, in the money of the instruments; None: not set."""
 
     notional_per_symbol: float | None = None
     notional: float | None = None

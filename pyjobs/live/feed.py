@@ -1,6 +1,6 @@
 """The recent bars of a loop's series: asked for and stored, or loaded; closed ones only, in order.
 
-What was asked for serves also where it cannot be stored.
+Fetched bars are used even where they cannot be stored.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ EXTRA = 1.5  # of the first ask: markets are closed for part of the time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is known now. `final`: the newest bar is past its provider's revisions, so nothing newer need confirm it.
+    """The bars and facts of now. `final`: the newest bar is past its provider's revisions, so nothing newer need
+    confirm it.
 
     `persisted`: what came is stored. `report`: lines to print; `noted`: some are noted until `mark_printed`. `splits`:
     those that are recorded, of raw prices; None where splits are worked in, and all bars move with one.

@@ -1,4 +1,4 @@
-"""What one loop is: which series, which strategy, which paper money.
+"""The definition of one loop: its series, its strategy, its paper money.
 
 It comes from config/live.yaml, from the environment, or from its own journal, every row of which has all of it in one
 cell.
@@ -68,7 +68,7 @@ class Spec:
 
     @property
     def text(self) -> str:
-        """All that decides, in one cell: `ma_cross:fast=5;slow=20;cash=10000.0;…`."""
+        """Everything that decides, in one cell: `ma_cross:fast=5;slow=20;cash=10000.0;…`."""
         own = ";".join(f"{name}={value}" for name, value in sorted(self.params))
         money = f"cash={self.cash!r};fee_bps={self.fee_bps!r};max_gap_bars={self.max_gap_bars}"
         return f"{self.strategy}:{own}{';' if own else ''}{money};market={self.market}"
@@ -81,11 +81,11 @@ class Spec:
 
     @property
     def identity(self) -> Identity:
-        """What each row must bear."""
+        """The cells that each row must have."""
         return Identity(self.exchange, self.symbol, self.timeframe, self.text, self.fingerprint)
 
     def lane(self, source: str) -> Lane:
-        """All of it made ready to decide. Raises ConfigError; `source` is where the strategy was named."""
+        """The loop made ready to decide. Raises ConfigError; `source` is where the strategy was named."""
         setup = make_setup(self.strategy, dict(self.params), source=source)
         if index := needs(setup):
             raise ConfigError(

@@ -39,7 +39,7 @@ READ_S = 0.2  # a comparison holds the lock while it reads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a step goes by besides its loop: limits, the loops of live.yaml, whether to ask a provider, the clock.
+    """The input of a step besides its loop: limits, the loops of live.yaml, whether to ask a provider, the clock.
 
     `synced` False: the caller decides when what was written is synced to the disk (`Loop.journal.sync`).
     """
@@ -53,7 +53,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a step did: rows written, trades that ended, last decided bar (0: none yet), what to report (`Answer`)."""
+    """The result of a step: rows written, trades that ended, last decided bar (0: none yet), lines to print."""
 
     rows: int
     trades: int
@@ -116,7 +116,7 @@ class Loop:
         return stand, lines
 
     def step(self) -> Outcome:
-        """Take one. What was decided before an error stays decided."""
+        """Take one. Decisions before an error are kept."""
         found, self.report = self.report, []
         failing = next((row for row in reversed(self.events) if row[KIND] in ("fetch_failed", "fetch_ok")), None)
         failing = failing if failing and failing[KIND] == "fetch_failed" else None

@@ -195,7 +195,7 @@ def _sign(path: Path, key: Path) -> None:
 
 
 def _signer(folder: Path, signers: Path) -> str:
-    """Whose signature it is, among those in `signers`. Raises BadDataError, MissingInputError."""
+    """The signer, among those in `signers`. Raises BadDataError, MissingInputError."""
     if not signers.is_file():
         raise MissingInputError(f"there is no file of signers '{signers}': lines `you@example.com ssh-ed25519 AAAA…`")
     if not (folder / SIGNATURE).is_file():

@@ -92,7 +92,9 @@ class Target(NamedTuple):
 
 
 class There(NamedTuple):
-    """What the target has: `sums` by path, the first line of local edits (None: it is no clone), services that run."""
+    """The state of the target: `sums` by path, the first line of local edits (None: it is no clone), services that
+    run.
+    """
 
     sums: dict[str, str]
     edited: str | None
@@ -101,7 +103,7 @@ class There(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """What is deployed: a commit, and the sha256 of each file it tracks; `sha256` is over them all."""
+    """The tree to deploy: a commit, and the sha256 of each file it tracks; `sha256` is over them all."""
 
     commit: str
     sums: dict[str, str]
@@ -140,7 +142,7 @@ def checked_out(clone: Path, folder: Path) -> Tree:
 
 
 def look(target: Target, *, make: bool = False) -> There:
-    """What is over there. `make`: a folder that is not there yet is an empty one. Raises MissingInputError."""
+    """The state over there. `make`: a folder that is not there yet is an empty one. Raises MissingInputError."""
     pruned = " -o ".join([*(f"-path ./{name}" for name in RUNTIME), *(f"-name {name}" for name in CACHES)])
     script = SUMS.format(folder=shlex.quote(target.folder), pruned=pruned, mark=MARK, make=int(make))
     done = target.host.run(script, timeout_s=TIMEOUT_S)

@@ -40,7 +40,7 @@ exit 0
 
 
 class Fetch(NamedTuple):
-    """What is fetched from where to where; `say` gets one line per event; `hold` lives until rsync has ended."""
+    """A fetch: its source and its folder here; `say` gets one line per event; `hold` lives until rsync has ended."""
 
     host: Host
     root: str
@@ -94,7 +94,7 @@ def check_room(fetch: Fetch, megabytes: float) -> None:
 
 
 def bring(fetch: Fetch, runs: Sequence[str]) -> list[str]:
-    """Fetch, verify and publish runs; returns the problems, one line each. What arrived whole stays.
+    """Fetch, verify and publish runs; returns the problems, one line each. A run that arrived whole stays.
 
     Raises ExternalDataUnavailable when the server is lost on the way: the next fetch goes on from there.
     """
@@ -130,8 +130,8 @@ def _carry(fetch: Fetch, runs: Iterable[str]) -> str | None:
 def _arrived(fetch: Fetch, name: str) -> str:
     """Verify a run that was carried, and give it its name; empty when it is here now, else what is wrong.
 
-    What rsync left that the manifest does not know (temporary files of one that was killed, a pin) goes first. A file
-    whose bytes differ from the manifest goes, too, so that the next fetch brings it again.
+    Files of rsync that are not in the manifest (temporary files of one that was killed, a pin) go first. A file whose
+    bytes differ from the manifest goes, too, so that the next fetch brings it again.
     """
     path = fetch.incoming / name
     try:

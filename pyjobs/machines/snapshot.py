@@ -59,9 +59,8 @@ class Unreadable(Exception):
 def make(home: Path, folder: Path, *, now: datetime, clone: Path) -> Path:
     """Take a snapshot of `home` into `folder`; its final path. `clone`: where config/ is, when the home has none.
 
-    What cannot be read, a database that cannot be copied, is left out, named in the manifest's `problems`, and makes
-    it `partial`.
-    Raises CannotWriteError. Nothing half is ever called a snapshot.
+    A file that cannot be read, a database that cannot be copied, is left out, named in the manifest's `problems`, and
+    makes it `partial`. Raises CannotWriteError. A snapshot gets its name only when it is whole.
     """
     building = _begin(folder, new_run_id(now))
     try:
@@ -78,7 +77,7 @@ def make(home: Path, folder: Path, *, now: datetime, clone: Path) -> Path:
 
 
 def sources(home: Path, clone: Path) -> Iterator[tuple[str, Path]]:
-    """What is backed up: (its path from the home on, the file). Secrets are not: no key, no password, no `.env`."""
+    """The files to back up: (path relative to the home, file). Secrets are not: no key, no password, no `.env`."""
     seen: set[str] = set()
     for root in dict.fromkeys((home, clone)):
         found = [path for tree in (TREES if root == home else CONFIG) for path in _walk(root / tree)]
@@ -168,7 +167,7 @@ def _copied(source: Path, target: Path, problems: list[str]) -> bool:
 
 
 def _pieces(source: Path) -> Iterator[bytes]:
-    """What a file held when it was opened. Raises FileNotFoundError where it is gone, else Unreadable."""
+    """The content of a file when it was opened. Raises FileNotFoundError where it is gone, else Unreadable."""
     try:
         with held(source) as read:
             left = os.fstat(read.fileno()).st_size
@@ -194,7 +193,7 @@ def _cut_torn_line(path: Path) -> None:
 def _link(before: Path, target: Path, print_of: dict[str, object]) -> None:
     """Put a hard link in the place of a copy that is the same; filesystems that cannot keep the copy.
 
-    What lies there is read, not its manifest: a file that has rotted must not take the place of the fresh one.
+    The file itself is read, not its manifest: a rotten file must not take the place of the fresh one.
     """
     temporary = atomic.temporary_beside(target)
     with contextlib.suppress(OSError):

@@ -55,7 +55,7 @@ class Vault(NamedTuple):
 
 
 def vault_of(text: str, environ: Mapping[str, str], local: Path) -> Vault:
-    """What BACKUP_TO names: `/folder`, `user@host:/folder`, `restic:REPOSITORY`; empty: the `local` folder alone."""
+    """The target of BACKUP_TO: `/folder`, `user@host:/folder`, `restic:REPOSITORY`; empty: the `local` folder alone."""
     if text.startswith("restic:"):
         if shutil.which("restic") is None:
             raise ConfigError(f"BACKUP_TO={text}: restic is not installed")

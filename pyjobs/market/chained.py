@@ -118,7 +118,7 @@ class Chained(Bars):
 
 
 def parts_of(bars: Bars) -> tuple[Bars, ...]:
-    """What lies in one place each, one after the other."""
+    """The parts, each in one place, one after the other."""
     return bars.parts if isinstance(bars, Chained) else (bars,)
 
 

@@ -1,4 +1,4 @@
-"""Which desks there are, and what each is called: its file's name, but the one without a name, config/desk.yaml.
+"""The desks and their names: a desk is named as its file, except the one without a name, config/desk.yaml.
 
 jobs/desk.sh has these rules without Python.
 """
@@ -60,13 +60,13 @@ def desk_path(name: str | None, config_dir: Path) -> Path:
 
 
 def called(path: Path) -> str:
-    """What is added to the names of a desk's jobs and reports: `us`; empty for the desk without a name."""
+    """The suffix of a desk's jobs and reports: `us`; empty for the desk without a name."""
     stem = path.stem if path.suffix in (".yaml", ".yml") else path.name
     return "" if stem in NAMELESS else re.sub(r"[^A-Za-z0-9._+-]", "_", stem)
 
 
 def word_for(path: Path, config_dir: Path) -> str:
-    """What --desk takes for the desk in that file; empty where jobs find it without."""
+    """The value of --desk for the desk in that file; empty where jobs find it without."""
     at = os.path.realpath(path)  # where Path.resolve raises for a loop of links
     for folder in _folders(config_dir):
         if at == os.path.realpath(folder / "desk.yaml"):
@@ -77,7 +77,7 @@ def word_for(path: Path, config_dir: Path) -> str:
 
 
 def flag_for(path: Path, config_dir: Path) -> str:
-    """What a command needs to be about the desk in that file: ` --desk us`, or nothing."""
+    """The flag that makes a command use the desk in that file: ` --desk us`, or nothing."""
     word = word_for(path, config_dir)
     return f" --desk {shlex.quote(word)}" if word else ""
 

@@ -80,7 +80,7 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
 
 
 def prices_at(exchange: Exchange, timeframe: str) -> Prices:
-    """What is worked into its bars of this length: raw, split or adjusted; empty where that is not known."""
+    """The basis of its bars of this length: raw, split or adjusted; empty where that is not known."""
     if exchange.prices and TIMEFRAME_MS.get(timeframe, DAY_MS) < DAY_MS:
         return WITHIN_THE_DAY.get(exchange.provider, exchange.prices)
     return exchange.prices

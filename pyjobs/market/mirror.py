@@ -79,7 +79,7 @@ _HAS = f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirrored:
-    """What a mirror of one series did: partitions copied, partitions that were the same, partitions gone."""
+    """The result of mirroring one series: partitions copied, partitions that were the same, partitions gone."""
 
     copied: int
     same: int

@@ -30,7 +30,7 @@ def alone(
 
 
 def begin(w: Floats, cash: float) -> None:
-    """Nothing but cash."""
+    """A flat account."""
     w[FINAL] = w[PEAK] = w[LOWEST] = w[CASH] = cash
     w[DEEPEST] = w[POSITION] = w[QUANTITY] = w[PAID] = w[DONE] = 0.0
 

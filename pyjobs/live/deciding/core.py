@@ -41,7 +41,9 @@ ACTIONS = ("none", "hold", "enter_long", "enter_short", "exit", "reverse_long", 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lane:
-    """What does not change while a journal grows. `days`: the market's day of each close, as a number."""
+    """The part of a loop that does not change while its journal grows. `days`: the market's day of each close, as a
+    number.
+    """
 
     exchange: str
     symbol: str
@@ -85,17 +87,17 @@ class Stand:
 
     @property
     def cash(self) -> float:
-        """What is not in a position; all of it while there is none."""
+        """The cash outside the position; all money while there is none."""
         return self.p[MONEY]
 
     @property
     def equity(self) -> float:
-        """What all of it was worth at the last close."""
+        """The equity at the last close."""
         return self.p[WORTH]
 
     @property
     def day_equity(self) -> float:
-        """What it was worth when the market's day began."""
+        """The equity when the market's day began."""
         return self.p[DAY_WORTH]
 
     @property

@@ -99,7 +99,7 @@ def emptied(s: Floats) -> None:
 
 
 def valued(s: Floats, p: Floats, close: float) -> None:
-    """What is held is worth at a close."""
+    """The worth of the position at a close."""
     if s[SIDE] == 0.0:
         p[WORTH] = p[MONEY]
     else:
@@ -107,7 +107,7 @@ def valued(s: Floats, p: Floats, close: float) -> None:
 
 
 def new_day(p: Floats, day: float) -> None:
-    """What a day's loss is counted from."""
+    """The equity from which a day's loss is counted."""
     if p[DAY] != day:
         p[DAY], p[DAY_WORTH] = day, p[WORTH]
 

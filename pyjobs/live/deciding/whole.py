@@ -98,7 +98,9 @@ def same_trades(lane: Lane, ended: Ended, lines: Rows) -> bool:
 
 
 class _Ready(NamedTuple):
-    """What the loops are given of a stretch, and what they fill: trades, quantities, and at which line each ended."""
+    """The input of the loops for a stretch, and the arrays they fill: trades, quantities, and the line at which each
+    ended.
+    """
 
     given: list[object]
     filled: tuple[FloatArray, FloatArray, np.ndarray]
@@ -149,13 +151,13 @@ def rows_of_backtest(lane: Lane, seen: Seen, first: int, last_cells: str) -> tup
 
 
 def _begun(lane: Lane) -> Stand:
-    """Nothing but cash, as arrays."""
+    """A flat account, as arrays."""
     begun = Stand.first(lane.money)
     return Stand(s=np.array(begun.s), p=np.array(begun.p, np.float64))  # type: ignore[arg-type]  # in one piece each
 
 
 def _ready(lane: Lane, held: Stand, known: Signalled, start: int) -> _Ready | None:
-    """What of a stretch is the same for either loop; None where a bar's number is not finite."""
+    """The input that both loops share for a stretch; None where a bar's number is not finite."""
     seals = _seals(known)
     if seals is None:
         return None

@@ -224,7 +224,7 @@ def _time_of(cells: list[str]) -> int:
 
 
 def spec_of(log: Log) -> Spec:
-    """What the log is, by its first row. Raises ConfigError."""
+    """The kind of the log, by its first row. Raises ConfigError."""
     row = log.decisions[0]
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     stored = symbol_at(exchanges[row[0]], row[1]) if row[0] in exchanges else row[1]

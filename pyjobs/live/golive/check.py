@@ -26,7 +26,7 @@ NEVER = "it was not reached"
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found. `result`: PASS, FAIL or NOT YET; `lines`: lines to read; `drill`: what went wrong, or "".
+    """The result of a check. `result`: PASS, FAIL or NOT YET; `lines`: lines to read; `drill`: what went wrong, or "".
 
     `of`: as `name_of`; `code`: what decided it, as `spec.code_of`."""
 
@@ -73,7 +73,7 @@ def _write(spec: Spec, done: Checked) -> Checked:
 
 
 def name_of(spec: Spec) -> str:
-    """Which journal a check is about: a loop that was given another series or strategy is another."""
+    """The identity of a check's journal: a loop with another series or strategy is a different one."""
     return f"{spec.place.name} {spec.fingerprint}"
 
 
@@ -125,7 +125,7 @@ def unproven(spec: Spec, done: Checked) -> str:
 
 
 def last_of(tag: str) -> Checked | None:
-    """What the last check of a loop found; None where there was none, or its file is torn."""
+    """The result of a loop's last check; None where there was none, or its file is torn."""
     try:
         return msgspec.json.decode(os_files.held_bytes(file_of(tag)), type=Checked)
     except (OSError, msgspec.MsgspecError, RecursionError):

@@ -27,7 +27,7 @@ DECIDED_AT = names.DECISIONS.index("decided_at")
 
 
 def drilled(spec: Spec) -> str:
-    """What went wrong; empty where it came back and decided its last bar as before. The journal is not touched."""
+    """The failure; empty where the copy came back and decided its last bar as before. The journal is not touched."""
     with tempfile.TemporaryDirectory(prefix="nightdesk-drill-") as folder:
         twin = replace(spec, home=Path(folder))
         with still(spec.place):

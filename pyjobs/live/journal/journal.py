@@ -32,7 +32,7 @@ class LookDeeper(Exception):
 
 
 class Identity(NamedTuple):
-    """Whose journal it must be."""
+    """The loop of the journal."""
 
     exchange: str
     symbol: str
@@ -165,7 +165,7 @@ class Journal:
             raise
 
     def sync(self) -> None:
-        """What was appended is on the disk. `synced` False leaves it to the caller when."""
+        """Returns once the appended lines are on the disk. `synced` False leaves it to the caller when."""
         for name in ("bars", "trades", "decisions"):
             self.files[name].sync()
 

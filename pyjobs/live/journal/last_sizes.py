@@ -1,4 +1,4 @@
-"""What the last step left behind it: bytes and times of the journal's files. A step looks longer at others.
+"""The sizes and times of the journal's files after the last step. A step looks longer at others.
 
 Not synced: what is lost costs a longer look.
 """

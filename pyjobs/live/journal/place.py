@@ -54,7 +54,7 @@ class Place:
 
     @property
     def events(self) -> Path:
-        """What happened besides."""
+        """The file of other events."""
         return self.folder / "events.csv"
 
     @property
@@ -69,7 +69,7 @@ class Place:
 
     @property
     def lock(self) -> Path:
-        """Who holds it has the files for himself."""
+        """Its holder has the files to itself."""
         return paths.locks_dir() / f"live-{self.name}.lock"
 
 

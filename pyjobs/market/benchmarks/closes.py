@@ -83,7 +83,7 @@ class Places:
 
 
 def source_of(name: str, policy: Policy) -> BenchmarkSource:
-    """What is known about a benchmark; one the policy does not name is looked for on this machine by its own name."""
+    """The policy's entry for a benchmark; one without an entry is looked for on this machine by its own name."""
     return policy.benchmarks.get(name) or BenchmarkSource(providers=list(LOCAL), symbols=Symbols(local_keys=[name]))
 
 

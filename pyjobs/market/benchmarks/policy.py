@@ -18,7 +18,7 @@ LOCAL = ("local_cache", "parquet")
 
 
 class Symbols(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What each provider calls the benchmark; `local_keys` are the names local files may have."""
+    """Each provider's name for the benchmark; `local_keys` are the names local files may have."""
 
     pykrx_index: str = ""
     yf_index: str = ""
@@ -50,7 +50,7 @@ class BenchmarkSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return int(dt.datetime.fromisoformat(self.start).replace(tzinfo=dt.UTC).timestamp()) * 1000
 
     def local_names(self, name: str) -> tuple[str, ...]:
-        """What a file or a stored series of benchmark `name` may be called: `local_keys`, Yahoo's symbols, its name.
+        """The possible names of a file or a stored series of benchmark `name`: `local_keys`, Yahoo's symbols, its name.
 
         Not KRX's number of it (1001), which elsewhere may be a share's.
         """

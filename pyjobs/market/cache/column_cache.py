@@ -52,7 +52,8 @@ READERS = (  # below pyjobs/market
 
 
 def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], Series | Stream]) -> Series:
-    """What `build()` makes of `sources`, from `folder` when that is still true. Arrays from the cache are read-only.
+    """The result of `build()` on `sources`, from `folder` when that is still valid. Arrays from the cache are
+    read-only.
 
     `build` must depend on the content of `sources` alone, and raise rather than give bad bars.
     """
@@ -77,7 +78,7 @@ def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], 
 def beginning(folder: Path, name: str, sources: Sequence[str], *, most: int) -> tuple[Series, int] | None:
     """The kept series of the first sources, and of how many: all but `most` of them at least, and not all.
 
-    None where none are kept, or those are not true any more.
+    None where none are kept, or the kept ones are no longer valid.
     """
     opened = _kept(f"{folder}/{_file(name)}", name)
     if opened is None:

@@ -36,7 +36,7 @@ class Mapped(mmap.mmap):
 
 
 class _Touched(threading.local):
-    """What a thread has touched since it last gave pages back."""
+    """The pages that a thread has touched since it last gave some back."""
 
     def __init__(self) -> None:
         self.files: dict[int, Mapped] = {}
@@ -79,7 +79,7 @@ def _give_back() -> None:
 
 
 def give_back_freed() -> None:
-    """What has been freed goes back to the system, where the C library can do that."""
+    """Give freed memory back to the system, where the C library can do that."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -1,4 +1,4 @@
-"""What can be wrong with bars, by the numbers alone. Each check gives a mask or positions over one series.
+"""Faults of bars, by the numbers alone. Each check gives a mask or positions over one series.
 
 A *bad print* jumps away and back with nothing in between, or by a power of ten, as a misplaced decimal point does. A
 *flash crash* trades its way down and up: its bars touch their neighbours, and where it is a single bar's low, its
@@ -31,7 +31,7 @@ LOOKED_AT = 1 << 16  # bars at once: 20 MB
 
 
 def impossible(bars: Bars) -> dict[str, Mask]:
-    """What no bar may be, by name."""
+    """The impossible bars, by the name of the fault."""
     least = np.minimum(np.minimum(bars.open, bars.close), np.minimum(bars.low, bars.high))
     finite = np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]])
     inside = in_order(bars.open, bars.high, bars.low, bars.close)

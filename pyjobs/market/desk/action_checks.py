@@ -51,7 +51,9 @@ def refuse_misread(path: Path, known: Sequence[str]) -> None:
 
 
 def of_file(path: Path, markets: Mapping[str, str], known: Sequence[str], stored: Sequence[str] = ()) -> list[str]:
-    """What in the file matches nothing. `markets`: of each symbol of the desk; `stored`: symbols that have bars."""
+    """The entries of the file that match nothing. `markets`: of each symbol of the desk; `stored`: symbols that have
+    bars.
+    """
     found = []
     for number, row in _rows(path):
         symbol, session, word = ((row.get(key) or "").strip() for key in ("symbol", "session", "action"))

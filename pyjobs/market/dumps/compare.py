@@ -30,7 +30,7 @@ OTHER_TIMES = 0.5  # of the stored bars that the file has at other times, when i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What an import did: bars of the file that were new, changed or the same; stored ones it lacks (`left`).
+    """The result of an import: bars of the file that were new, changed or the same; stored ones it lacks (`left`).
 
     `gone`: of these, how many went. `rebased`: the whole series was put on the file's basis. `unconfirmed`: the close
     of the newest bar, until a later row or a file written later has it, too; None when it is confirmed.

@@ -31,7 +31,7 @@ NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What became of one instrument: its dump and what it changed in the store, or the error."""
+    """The result for one instrument: its dump and the changes in the store, or the error."""
 
     instrument: Instrument
     dump: Dump | None = None
@@ -42,7 +42,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
-    """What importing any of the instruments needs; a process that is forked for it finds it in its memory."""
+    """The input for importing any of the instruments; a forked process finds it in its memory."""
 
     instruments: list[Instrument]
     dumps: Path

@@ -35,7 +35,7 @@ from utils.files.text_files import PATIENCE_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """What a dump gave: bars, how many rows were read for them, and what was found on the way.
+    """The result of reading a dump: bars, the number of rows read, and the findings.
 
     The newest bar is not confirmed: nothing in the file shows that it was complete when it was written. `written_ms`:
     when the file was, by its time.
@@ -112,7 +112,7 @@ def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Readin
 
 
 def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
-    """What is peculiar about each file as a whole."""
+    """Oddities of each file as a whole."""
     for reading in readings:
         grid = reading.grid
         if grid.empty:

@@ -1,4 +1,4 @@
-"""What the data jobs share: which series a command line names, each under its own lock, one failure hiding no other."""
+"""The loop of the data jobs: the series of a command line, each under its own lock, one failure hiding no other."""
 
 from __future__ import annotations
 

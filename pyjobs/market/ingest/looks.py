@@ -91,7 +91,7 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(store: BarStore, key: SeriesKey) -> Looks | None:
-    """What is known of a series; None without a file, or for a damaged one."""
+    """The looks of a series; None without a file, or for a damaged one."""
     try:
         return msgspec.json.decode(os_files.held_bytes(store.folder(key) / FILE), type=Looks)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, RecursionError):
@@ -172,7 +172,7 @@ def to_ask_again(store: BarStore, key: SeriesKey, now_ms: int) -> IntArray:
 
 
 def note_asked_again(store: BarStore, key: SeriesKey, now_ms: int) -> None:
-    """All that was due has been asked for."""
+    """Note that everything due was asked for."""
 
     def asked(old: tuple[Confirmed, ...]) -> tuple[Confirmed, ...]:
         new = [one.asked_at(now_ms) if one.due(now_ms) else one for one in old]

@@ -33,7 +33,7 @@ RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Got:
-    """What one stretch brought: bars delivered, times confirmed empty, partitions changed, and re-based or not.
+    """The result of one stretch: bars delivered, times confirmed empty, partitions changed, and re-based or not.
 
     `revised`: stored final bars that came with other numbers. `lines`: what to report about it, each a sentence.
     """
@@ -54,7 +54,7 @@ class Got:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to ask about one stretch of a series, so that the answer can be compared with what is stored.
+    """The question about one stretch of a series, wide enough to compare the answer with stored bars.
 
     `basis` and `adjusted` are those of the series when the question was made (`known`: there is one). `apart`: the
     stretch lies too far from what is stored for one request; its prices must be compared by a question of their own.
@@ -174,7 +174,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """What was stored of an answer's stretch before it: bars (`final` of them final), and times without one."""
+    """The stored bars of an answer's stretch before it (`final` of them final), and times without one."""
 
     bars: Bars
     final: int

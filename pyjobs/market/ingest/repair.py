@@ -29,7 +29,7 @@ from utils.errors import ExternalDataUnavailable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """What became of the gaps: `missing` bars before, `filled`, `confirmed_empty`, and `left` (asked for in vain).
+    """The result for the gaps: `missing` bars before, `filled`, `confirmed_empty`, and `left` (asked for in vain).
 
     `refused`: what the provider answered about the first stretch that is too old for it.
     `again`: bars that were confirmed empty a while ago and were asked for again; those that came are among `filled`.

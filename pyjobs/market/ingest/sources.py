@@ -87,7 +87,7 @@ class Sources:
         return exchange in self._exchanges and has_quotes(self._quoting(exchange).provider)
 
     def quotes(self, exchange: str, symbols: Sequence[str]) -> dict[str, Quote | NightdeskError]:
-        """What is traded now, or why that cannot be had, for each symbol of one exchange.
+        """A quote, or the reason why there is none, for each symbol of one exchange.
 
         Where another exchange delivers the quote, symbols that it does not have are left out: their price is not known.
         """
@@ -111,7 +111,7 @@ class Sources:
         return self._exchanges[self._exchanges[exchange].quotes or exchange]
 
     def state(self, key: SeriesKey) -> State:
-        """What is known of those who are asked about a series."""
+        """The state of the providers of a series."""
         any_request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=0, end_ms=0)
         return self._states.read(self._provider_of(key.exchange).rate_limit_group(any_request))
 

@@ -1,4 +1,4 @@
-"""What every provider is: one name, one question (a `BarRequest`), one answer (`Fetched`), one error."""
+"""The interface of every provider: one name, one question (a `BarRequest`), one answer (`Fetched`), one error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarRequest:
-    """Which bars: `symbol` as this provider calls it, and the bars' closes, both ends included, UTC milliseconds.
+    """The requested bars: `symbol` in this provider's spelling, and the bars' closes, both ends included, UTC
+    milliseconds.
 
     `market` is the calendar by which a daily bar closes. `local_keys` are other names a local source may know.
     `currency` is that of the prices ("": whatever comes): an answer in another is refused.
@@ -38,7 +39,7 @@ class BarRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What the provider has the symbol as; empty where its answer does not hold that.
+    """The kind of the symbol at the provider; empty where its answer has none.
 
     `currency` as the provider writes it (GBp is pence); `zone` is a tz name; `kind` its own word (EQUITY, INDEX …);
     `granularity` is the length of the bars it sent, in its own words (1d, 15m).
@@ -53,7 +54,7 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What happened to a share before the open of `session` (YYYY-MM-DD), as the provider sends it with its bars.
+    """A corporate action before the open of `session` (YYYY-MM-DD), as the provider sends it with its bars.
 
     `value` of a `split` is the new shares for one old, of a `dividend` the amount for one share of now.
     """
@@ -124,7 +125,7 @@ class Provider(Protocol):
         """Whether asking it leaves the machine."""
 
     def rate_limit_group(self, request: BarRequest) -> str:
-        """Who is behind it, and may ban us: providers that ask the same servers share one state."""
+        """Its rate-limit group: providers that use the same servers share one state."""
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """An earlier answer that is still true, without a request; None without one."""
@@ -214,7 +215,7 @@ class Renamed(Refused):
 
 
 class NotAsked(ExternalDataUnavailable):
-    """Nothing was sent: the provider is to be left alone, or there is no time for it. `kind` is its last failure's."""
+    """Nothing was sent: the provider is blocked, or there is no time for it. `kind` is its last failure's."""
 
 
 class Unasked(Refused):

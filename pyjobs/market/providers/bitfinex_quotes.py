@@ -1,4 +1,4 @@
-"""What Bitfinex trades now: the running day's candle of each symbol, one small request each."""
+"""Bitfinex's quotes: the running day's candle of each symbol, one small request each."""
 
 from __future__ import annotations
 

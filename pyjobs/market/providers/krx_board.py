@@ -80,7 +80,7 @@ class BoardDay:
 
 class NoBoard(Refused):
     """KRX answered that it has no prices of the session, or has not had the time (kind `no_data`): not there yet, or
-    no session after all. Nothing is to be concluded about any share."""
+    no session after all. The answer proves nothing about any share."""
 
     def __init__(self, board: str, session: dt.date, detail: str) -> None:
         super().__init__("no_data", provider=NAME, symbol=f"{board} {session}", detail=detail)

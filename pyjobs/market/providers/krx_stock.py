@@ -167,7 +167,7 @@ def ask_boards(
 ) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
     """Each (board, session) with its day, or with the error it ended in, in turns as `ask_many` does it.
 
-    What has not been published yet is NoBoard: an answer, and no failure of the provider.
+    A board that is not published yet is NoBoard: an answer, and no failure of the provider.
     """
     asked = list(dict.fromkeys(asked))
     if not network_allowed():
@@ -188,7 +188,7 @@ def ask_boards(
 
 
 def named(asked: BoardAsked) -> str:
-    """What messages and the provider's state call a question about a board."""
+    """The name of a question about a board in messages and in the provider's state."""
     return f"{asked[0]} {asked[1]}"
 
 

@@ -43,7 +43,7 @@ class Yahoo(Remote):
         return {**super().asked(request, now_ms), "zone": zone_of(request.market)}
 
     def label(self, request: BarRequest, record: Mapping[str, Any]) -> Adjusted:
-        """What the answer shows: splits are in all prices of what can split, dividends in closes that come adjusted."""
+        """The basis that the answer shows: splits are in all prices of what can split, dividends in adjusted closes."""
         if self.adjusted == "adjusted":
             return "adjusted" if request.timeframe == "1d" else "split"
         about = record.get("about") or {}

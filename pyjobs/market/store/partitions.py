@@ -63,7 +63,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outline:
-    """What a partition's footer alone holds. `aligned`: every close is a whole number of timeframes since 1970."""
+    """The content of a partition's footer. `aligned`: every close is a whole number of timeframes since 1970."""
 
     rows: int
     aligned: bool
@@ -176,7 +176,7 @@ def _all_of(descriptor: int) -> bytes:
 
 
 def parsed(content: bytes, path: Path | str, key: SeriesKey) -> Partition:
-    """What the bytes of the file at `path` hold; raises BadDataError as `read_partition`."""
+    """The content of the file at `path`, given as bytes; raises BadDataError as `read_partition`."""
     with _named(path):
         ours = plain.opened(content)
         if ours is not None:

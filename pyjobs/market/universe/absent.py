@@ -1,4 +1,4 @@
-"""Who of the series that a job keeps up to date is left alone: silent ones, and symbols the provider does not know.
+"""Series that a job leaves alone for a while: silent ones, and symbols that the provider does not have.
 
 One symbol that is delisted, or misspelt, must not make every run of all of them a failure: it is named, asked for less
 and less often (with nothing stored after 1, 2, 4 … 30 days), and the others' result is kept.
@@ -21,7 +21,7 @@ from utils.errors import ExternalDataUnavailable, MisfitError, NightdeskError
 
 @dataclass(slots=True, kw_only=True)
 class Absent:
-    """What one job finds. `many`: it serves all series, so that one of them may be set aside."""
+    """The findings of one job. `many`: it serves all series, so that one of them may be set aside."""
 
     store: BarStore
     now_ms: int

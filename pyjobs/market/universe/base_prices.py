@@ -49,7 +49,7 @@ class BaseChange:
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """What is known of a share on the session before. `turnover` 0: no trade."""
+    """A share on the session before. `turnover` 0: no trade."""
 
     close: float
     turnover: float
@@ -112,7 +112,7 @@ def check_follows(before: Before, days: Sequence[BoardDay], *, shut: Collection[
 
 
 def base_changes(before: Before, days: Sequence[BoardDay], *, shut: Collection[dt.date] = ()) -> list[BaseChange]:
-    """What happened to the shares of `days`, the boards of the session after `before`; by symbol.
+    """The actions of the shares of `days`, the boards of the session after `before`; by symbol.
 
     `before` must hold all of these boards, else what moved between boards looks new. Raises as `check_follows`.
     """
@@ -125,7 +125,7 @@ def base_changes(before: Before, days: Sequence[BoardDay], *, shut: Collection[d
 
 
 def history_changes(days: Iterable[ShareDay]) -> list[BaseChange]:
-    """What happened to one share between the sessions of its history (oldest first, none left out).
+    """The actions of one share between the sessions of its history (oldest first, none left out).
 
     The first of them shows nothing: what was before is not known.
     """
@@ -158,7 +158,7 @@ def _changes(row: BoardRow, session: dt.date, last: Last | None, before: dt.date
 
 
 def _judged(row: BoardRow, last: Last, session: dt.date) -> tuple[Kind, float]:
-    """What a base that moved is, and its ratio."""
+    """The action behind a base that moved, and its ratio."""
     if row.shares > 0 and last.shares > 0 and row.shares != last.shares:
         by_shares = last.shares / row.shares
         if abs(last.close * by_shares - row.base) <= tick_of(row.base, session):

@@ -1,8 +1,8 @@
 """KRX by the board: one question brings a session of all its shares, so a desk of 2 700 costs what one of three does.
 
 Sessions come oldest first. A share that lacks more of them than boards are worth asking for, or of which nothing is
-stored, is asked for by itself. Who is on no board is gone; who has no trade is halted. Every session's boards are kept
-as the exchange's listing.
+stored, is asked for by itself. A share on no board is gone; a share without a trade is halted. Every session's boards
+are kept as the exchange's listing.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ def _put_away(store: BarStore, todays: Sequence[Fetching], days: Sequence[BoardD
 
 
 def _tell(mine: Sequence[Fetching], day: BoardDay, found: StoredBoard) -> None:
-    """What a board has brought each of its shares."""
+    """The bars that a board has brought each of its shares."""
     time = np.array([day.ts_ms], np.int64)
     stored, idle = {*found.stored, *found.same}, {*found.halted, *found.unpriced}
     for one in mine:

@@ -1,4 +1,4 @@
-"""Which series of a desk are fetched, and which bar each of them should have by now."""
+"""The fetched series of a desk, and the bar that each should have by now."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class Want:
 
 @dataclass(slots=True, kw_only=True)
 class MarketClock:
-    """What has closed and what is ready at `now_ms`, looked up once for all series that are alike.
+    """The sessions that have closed, and those that are ready, at `now_ms`, looked up once for all series that are
+    alike.
 
     `until_ms`: nothing is due that closes later.
     """
@@ -138,7 +139,7 @@ def ready_s(exchange: Exchange, calendar: Calendar, session: Session) -> float:
 
 
 def nothing_known(instrument: Instrument, exchange: Exchange, clock: MarketClock) -> Want:
-    """What is wanted where a series cannot be looked at: as if nothing of it were stored."""
+    """The request for a series that cannot be looked at: as if nothing of it were stored."""
     return Want(
         instrument=instrument,
         exchange=exchange,

@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What a fetch found and did."""
+    """The result of a fetch."""
 
     parts: list[Part]
     verdict: Verdict
@@ -51,7 +51,7 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """What one fetch works with. `need_bars` returns how many bars setups look back; it is called when that matters.
+    """The input of one fetch. `need_bars` returns how many bars setups look back; it is called when that matters.
 
     `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
     `history`: by how many sessions histories by the board may go back (None: to the end; 0: none is begun either).

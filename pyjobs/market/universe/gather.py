@@ -102,8 +102,8 @@ def again_ms(key: SeriesKey, newest_ms: int, now_ms: int) -> int:
 def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_ms: int, done: Done) -> None:
     """Ask for everything that is open, until nothing is, or a series has failed; all of one exchange.
 
-    In each round every series is asked for its oldest window. What must be compared or fetched again as a whole is put
-    to the provider alone, after the round. Errors stay with their series.
+    In each round every series is asked for its oldest window. A series that must be compared or fetched again as a
+    whole gets its own questions, after the round. Errors stay with their series.
     """
     rest = sorted((one for one in todo if one.open), key=lambda one: (one.newest_ms or 0, one.want.key.symbol))
     while rest:

@@ -1,1 +1,1 @@
-"""Whose rows a file has: codes, identifiers, names; one instrument of many."""
+"""The instrument of a file's rows: codes, identifiers, names; one instrument of many."""

@@ -167,7 +167,7 @@ def _number(symbol: str) -> frozenset[str]:
 
 
 def pair_of(symbol: str) -> frozenset[str]:
-    """What is paid for and with what, in any order (KRW-BTC); all dollars are one, and a contract is paid in them."""
+    """The two sides of a pair, in any order (KRW-BTC); all dollars are one, and a contract is paid in them."""
     parts, due = without_contract(_parts(symbol))
     if len(parts) == 1 and (krakens := re.fullmatch(r"X([A-Z]{3})Z([A-Z]{3})", parts[0])):
         parts = [ALIASES.get(part, part) for part in krakens.groups()]

@@ -47,7 +47,9 @@ class Reading:
 
 
 def understood(grid: Grid, instrument: Instrument) -> Reading:
-    """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
+    """The field of each column. Raises BadDataError naming those that are missing or unclear, and the key that
+    helps.
+    """
     told_above(grid, instrument.symbol)
     if grid.names is None:
         return headerless_reading(grid, instrument)

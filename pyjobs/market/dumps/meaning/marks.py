@@ -24,7 +24,7 @@ MINUTE_MS, SECOND_MS = 60_000, 1000
 
 
 def mark_of(readings: Sequence[Reading], source: DumpSource, findings: Findings) -> Mark:
-    """Which end it is; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
+    """The marked end; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
     instrument, shape = source.instrument, readings[0].shape
     if instrument.layout in ("ohlcv_start", "ohlcv_close"):
         return "start" if instrument.layout == "ohlcv_start" else "end"

@@ -93,7 +93,7 @@ class Table:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade;
+    """The findings: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade;
 
     `splits`: days on which the file's own column has one.
     """

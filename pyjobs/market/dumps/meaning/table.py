@@ -180,7 +180,7 @@ def _commas(reading: Reading, source: DumpSource) -> bool:
 
 
 def _said(name: str, errors: dict[int, str]) -> dict[int, str]:
-    """What is wrong with numbers, by row, with the field's name; of a volume also how to do without it."""
+    """The faults of numbers, by row, with the field's name; for a volume also the way to do without it."""
     cure = "; `columns: {volume: ''}` leaves the volume out" if name in ("volume", "ticks", "down_volume") else ""
     return {at: f"{'volume' if cure else name}: {what}{cure}" for at, what in errors.items()}
 

@@ -35,7 +35,7 @@ YEAR_AND_DAY = 7  # digits: 2024002
 
 
 class Complaints:
-    """What is wrong with each row, the first thing only."""
+    """The first fault of each row."""
 
     def __init__(self, rows: int, findings: Findings) -> None:
         self.of_row = np.full(rows, -1, np.int32)
@@ -123,7 +123,7 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
 
 
 def _day_count(value: float) -> str:
-    """Whose count of days a number is likely to be."""
+    """The program whose count of days a number probably is."""
     if value > JULIAN:
         return "a Julian day"
     return "MATLAB's number of a day" if value > MATLAB else "Excel's number of a day"
@@ -182,7 +182,7 @@ def _cure_of(span: str, timeframe: str) -> str:
 
 
 def _hinted(st: Stamps, reading: Reading, source: DumpSource) -> dict[int, str]:
-    """What is wrong with the rows; the key that would help is named where a whole column cannot be read."""
+    """The faults of the rows; the key that would help is named where a whole column cannot be read."""
     for at, what in st.errors.items():
         span, timeframe = span_of(time_text(reading, at))[0], source.instrument.timeframe
         if span and "is not a time" in what:

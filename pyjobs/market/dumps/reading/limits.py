@@ -1,4 +1,4 @@
-"""What no price file is: too large, a line without end, secrets; refused before it is read, and not repeated."""
+"""Files that are refused before they are read, and not quoted: too large, a line without end, secrets."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def _named(label: str, rows: Sequence[Any], lines: Any) -> Grid:
 
 
 def _not(row: Any) -> str:
-    """What a row is instead; its content may be anything, so it is not repeated."""
+    """The kind of a row that is not one; its content may be anything, so it is not quoted."""
     return f", got an array of {len(row)}" if isinstance(row, list) else f", got {type(row).__name__}"
 
 

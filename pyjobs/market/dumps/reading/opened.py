@@ -100,7 +100,7 @@ def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
 
 
 def _other_kind(content: bytes) -> str:
-    """What a file is that holds no table of ours, by its first bytes; "" for one that may."""
+    """The kind of a file without a table, by its first bytes; "" for one that may have one."""
     if content[257:262] == TAR:
         return "a tar archive: unpack it"
     return KNOWN.get(content[:4]) or KNOWN.get(content[:2], "")

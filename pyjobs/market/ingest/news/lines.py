@@ -23,7 +23,7 @@ REBASED = "re-based: a split or dividend changed the stored history"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What one answer brings: the sentences about it, and which dividends and rows are known by now.
+    """The news of one answer: the lines about it, and the dividends and rows reported by now.
 
     `before`: lines that an earlier job has noted and not printed. `changed`: others than before are known.
     """

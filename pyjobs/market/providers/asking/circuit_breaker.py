@@ -81,7 +81,7 @@ class ProviderStates:
             return State(provider=provider)
 
     def current(self, provider: str, now_s: float, wait_s: float) -> State:
-        """What is known now. After a clock that was ahead has been set back, a hold counts from now, not from then.
+        """The state of now. After a clock that was ahead has been set back, a hold counts from now, not from then.
 
         That is written down in a turn of its own, which others may delay by `wait_s` seconds; not to be asked in one.
         """

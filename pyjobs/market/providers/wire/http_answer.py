@@ -1,4 +1,4 @@
-"""What came back over the wire, and what that means: a failure is named here, from the bytes, not from a traceback.
+"""An HTTP answer and its meaning: a failure is named here, from the bytes, not from a traceback.
 
 Only the standard library: the subprocess that runs other people's clients judges with the same code.
 """
@@ -64,7 +64,7 @@ class Stopped(BaseException):
 
 
 def fault_of(answer: Answer, now_s: float) -> Fault | None:
-    """What is wrong with an answer before data is looked for in it: transport, status, an empty body, a page."""
+    """The fault of an answer before its data is read: transport, status, an empty body, a page."""
     if answer.failed:
         return Fault(answer.failed, answer.detail)
     retry_after_s = hold_of(answer, now_s)

@@ -5,7 +5,7 @@ Yahoo announces some weeks after they fell due, and for some hours sends closes 
 happened. A close before an ex-day counts times 1 - dividend / last close, as Yahoo itself reckons it.
 
 Now and then Yahoo lists one dividend twice, under two days, and works it in once (yfinance 1.7.0, history.py, the
-source of NEAR and ALIKE): the other is ignored. Who pays every week has more than two such, and each is one.
+source of NEAR and ALIKE): the other is ignored. A share that pays every week has more than two such, and each counts.
 """
 
 from __future__ import annotations

@@ -256,7 +256,7 @@ def _alpaca_client(secrets: Mapping[str, str]) -> Any:
 def _of_known(
     ask: Callable[[list[str]], dict[str, Any]], symbols: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """What `ask` finds of those that it does not refuse by name, one at a time, and why it refuses the others."""
+    """The symbols that `ask` finds, one at a time, and the reason for each that it refuses."""
     left, invalid = list(symbols), dict[str, str]()
     while left:
         try:

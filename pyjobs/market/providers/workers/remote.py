@@ -84,7 +84,7 @@ class Remote:
         raise RuntimeError(f"{self.name}: the worker has answered nothing")
 
     def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
-        """What a client is to know of a request. Raises UsageError for what the provider does not have."""
+        """The part of a request that a client gets. Raises UsageError for what the provider does not have."""
         if request.timeframe not in self.timeframes:
             raise UsageError(
                 f"{self.name} has no timeframe {request.timeframe!r} (it has {', '.join(self.timeframes)})"
@@ -198,7 +198,7 @@ class Remote:
         return replace(found, about=about, events=tuple(Event(**one) for one in events), worked_in=late)
 
     def label(self, request: BarRequest, record: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
-        """What is worked into the prices of an answer."""
+        """The basis of the prices of an answer."""
         return self.adjusted
 
     def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
@@ -260,7 +260,7 @@ def _when(label: str | float) -> str:
 def each_or_error(
     groups: Sequence[BarRequest], read: Callable[[BarRequest], Fetched]
 ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
-    """What `read` makes of each request of one verdict, or what it raises for it."""
+    """The result of `read` for each request of one verdict, or its error."""
     for request in groups:
         try:
             yield request, read(request)
