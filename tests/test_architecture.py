@@ -34,7 +34,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     "utils": (
         "exception_classes exit_codes foreign_text history paths progress wording",
         "errors tables",
-        "cli clock exception_kinds files",
+        "alarm cli clock exception_kinds files",
         "native run settings trading_day",
         "csv_text pieces schedule wall_clock",
     ),
