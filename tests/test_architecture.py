@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "utils": set(),
     "pyjobs.market": {"utils"},
-    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native", "utils.paths"},
+    "pyjobs.strategy": {"pyjobs.market.bars"}
+    | {f"utils.{each}" for each in ("alarm", "errors", "foreign_text", "native", "paths")},
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.live": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
