@@ -55,7 +55,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     ),
     "pyjobs.market.providers": (
         "base wire",
-        "own_events",
+        "own_events units",
         "bitfinex_quotes identity rows webcache",
         "asking bitfinex krx_board local workers",
         "alpaca krx_stock quotes yahoo",
