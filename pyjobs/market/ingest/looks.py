@@ -76,7 +76,8 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
 
     `lines`: lines still to be printed; `remark`: lines printed about all its bars. `worked_in` and `untrue`: the
     dividends (by session) and the rows (by close) that were already reported as lacking at the provider, or as
-    impossible.
+    impossible. `waiting`: the close from which on prices come in another unit, and by how many tens; `traded_ms`: the
+    close from which on a person has confirmed that they are traded so.
     """
 
     looked: dict[str, int] = {}
@@ -88,6 +89,8 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     worked_in: tuple[str, ...] = ()
     untrue: tuple[int, ...] = ()
     remark: str = ""
+    waiting: tuple[int, int] | None = None
+    traded_ms: int = 0
 
 
 def load(store: BarStore, key: SeriesKey) -> Looks | None:
