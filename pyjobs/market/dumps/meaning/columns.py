@@ -9,17 +9,20 @@ from dataclasses import dataclass, field
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.names import CLOCKS, COLUMN_NAMES, FIELD_OF, RANKED
-from pyjobs.market.dumps.meaning.orders import headerless
-from pyjobs.market.dumps.meaning.plausible import NO, YES, is_a_price
-from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
-from pyjobs.market.dumps.meaning.twice import (
+from pyjobs.market.dumps.meaning.names import (
+    CLOCKS,
+    COLUMN_NAMES,
+    FIELD_OF,
+    RANKED,
     own_name,
     refuse_in_turns,
     refuse_other_times,
     refuse_other_volumes,
     tickers_among_times,
 )
+from pyjobs.market.dumps.meaning.orders import headerless
+from pyjobs.market.dumps.meaning.plausible import NO, YES, is_a_price
+from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
 from pyjobs.market.dumps.meaning.volumes import volume_of
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
