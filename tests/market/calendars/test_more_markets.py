@@ -1,4 +1,4 @@
-"""The committed calendars, as a fresh build gives them and as the library has them: it is asked once for each market."""
+"""The committed calendars, as a fresh build and as the library has them; it is asked once for each market."""
 
 from __future__ import annotations
 
