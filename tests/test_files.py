@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.architecture import ROOT, imports_of, module_name, nodes_of, tracked
+from tests.support.runbook import OF_PERSONS
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,15 @@ def test_a_file_hides_no_two_things(path: Path) -> None:
             body = node.body[1:] if ast.get_docstring(node) else node.body
             size = (node.end_lineno or 0) - body[0].lineno + 1 if body else 0
             assert size <= 40, f"{node.name}: {size} lines"
+
+
+def test_in_docstrings_nothing_is_told_said_or_beside_something() -> None:
+    """Only a person is: values are printed, listed or returned, and things are next to each other."""
+    for path in tracked("*.py"):
+        for node in () if "tests" in path.parts else nodes_of(path):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                prose = re.sub(r"`[^`]*`", "", ast.get_docstring(node) or "")
+                assert not OF_PERSONS.search(prose), f"{path}: {prose}"
 
 
 FOR_OTHERS = {
