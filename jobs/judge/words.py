@@ -98,14 +98,16 @@ def _of_node(lines: Sequence[str], rules: Rules) -> Verdict | None:
     header, fetch_failed = block[0], "fetch failed" in block[0]
     if re.match(r"(Uncaught )?\w*(Type|Range|Reference)Error", header) and not fetch_failed:
         return verdict(OURS, "class", header)
+    if "SyntaxError" in header:  # whose text was cut or no JSON is seen by what parsed it: an answer, or a file of ours
+        of_answer = "JSON" in header and any(_NODE_RESPONSE.search(line) for line in block)
+        return verdict("schema" if of_answer else OURS, "node", header)
     details = [line for line in block[1:] if _NODE_DETAIL.match(line)]
     for line in details if fetch_failed else (header, *details):
         never = rules.never_external(line) or ("node" if rules.is_our_service("\n".join(block)) else None)
         text = rules.text_kind(line)
         if text or never:
             return verdict(OURS, never, line) if never else text and verdict(*text, line)
-    cut_json = "JSON" in header and any(_NODE_RESPONSE.search(line) for line in block)
-    return verdict("schema" if cut_json else OURS, "node", header)
+    return verdict(OURS, "node", header)
 
 
 def _node_block(lines: Sequence[str], rules: Rules) -> list[str]:

@@ -120,13 +120,18 @@ def kernel_columns(
 
     Raises ValueError where one has not `shape`, whose last number is that of the bars.
     """
-    entry, leaving = sides(signals)
     stop = None if signals.stop is no_stop(bars) else signals.stop
     columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)
     levels = [None if x is None else np.ascontiguousarray(x, dtype=np.float64) for x in columns]
-    if any([x is not None and x.shape != shape for x in (entry, leaving, *levels)]):  # noqa: C419  # faster
+    flags = (
+        signals.entry,
+        signals.exit,
+        signals.short_entry,
+        signals.short_exit,
+    )  # each: numpy would stretch a short one
+    if any([x is not None and x.shape != shape for x in (*flags, *levels)]):  # noqa: C419  # faster
         raise ValueError(f"signals must have one entry per bar, {shape[-1]} in all")
-    return entry, leaving, levels
+    return *sides(signals), levels
 
 
 @lru_cache(maxsize=4)

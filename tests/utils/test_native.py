@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -198,4 +199,10 @@ def test_code_made_for_another_processor_compiler_or_python_is_never_loaded(
         with monkeypatch.context() as world:
             world.setattr(name, value)
             assert native._key((made,), (made.total,)) not in kept
+    own = home / "utils/native"
+    shutil.copytree(Path(native.__file__).parent, own)
+    with (own / "compiling.py").open("a") as file:
+        file.write("# it makes other code now\n")
+    monkeypatch.setattr(native, "__file__", str(own / "__init__.py"))
+    assert native._key((made,), (made.total,)) not in kept
     assert capfd.readouterr().err.count("compiling") == 1

@@ -80,6 +80,7 @@ def test_a_sweep_on_a_file_is_the_same_bytes(home: Path, two: Cluster, asked: tu
 def test_a_run_on_a_desk_is_the_same_run(
     desk: list[str], two: Cluster, capsys: pytest.CaptureFixture[str], verb: object
 ) -> None:
+    """On series of two partitions each, in more than one piece; a walk's folds reach over both."""
     more = [] if verb is run_sweep else ["--train", "120", "--test", "40"]
     fast = range(3, 3 + TOGETHER)  # two with each: more than one piece
     flags = [*desk, "--sweep", f"fast={fast[0]}..{fast[-1]}", "--sweep", "slow=20,40", *more]

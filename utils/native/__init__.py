@@ -190,8 +190,8 @@ def _key(modules: Sequence[ModuleType], exports: Sequence[Callable[..., Any]]) -
     from llvmlite import binding
 
     digest = hashlib.blake2b(digest_size=DIGEST_SIZE)
-    for module in modules:
-        digest.update(Path(str(module.__file__)).read_bytes())
+    for file in (Path(__file__).with_name("compiling.py"), *(Path(str(module.__file__)) for module in modules)):
+        digest.update(file.read_bytes())
     cpu = (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten(), sys.platform)
     asked = sorted((function.__name__, kinds(function)) for function in exports)
     digest.update(repr((asked, llvmlite.__version__, sys.hexversion, cpu)).encode())

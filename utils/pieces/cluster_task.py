@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import pickle
 import platform
-import threading
 from collections.abc import Callable
 from functools import lru_cache
 from importlib import metadata
@@ -18,11 +17,10 @@ from typing import Any
 
 from utils import paths
 from utils.errors import ConfigError
+from utils.run import one_line
 
 DECIDES = ("pyjobs/**/*.py", "utils/**/*.py", "config/calendars/*.tsv")
 PACKAGES = ("numpy", "numba", "llvmlite", "msgspec", "distributed")
-MATERIALS_KEPT = 2
-_first_lock, _warm = threading.Lock(), threading.Event()
 
 
 def travelling() -> Callable[..., bytes]:
@@ -30,12 +28,8 @@ def travelling() -> Callable[..., bytes]:
     and a worker without it can report that."""
 
     def perform(function: bytes, expected: dict[str, str], material: bytes, part: bytes) -> bytes:
-        try:
-            from utils.pieces import cluster_task
-        except ImportError as error:
-            import platform
+        from utils.pieces import cluster_task
 
-            raise ImportError(f"no nightdesk on {platform.node()} ({error})") from None
         return cluster_task.performed(function, expected, material, part)
 
     return perform
@@ -43,18 +37,13 @@ def travelling() -> Callable[..., bytes]:
 
 def performed(function: bytes, expected: dict[str, str], material: bytes, part: bytes) -> bytes:
     """One piece, its result pickled. Raises ConfigError on a worker that is not what was expected."""
-    if differences := differing(expected, identity()):
-        raise ConfigError(f"worker on {platform.node()} differs: {differences}")
-    work, share = pickle.loads(function), pickle.loads(part)
-    if _warm.is_set():
-        return pickle.dumps(work(_unpickled(material), share))
-    with _first_lock:  # two threads must not compile or load the same thing at a time
-        result = pickle.dumps(work(_unpickled(material), share))
-    _warm.set()
-    return result
+    found = identity()
+    if wrong := [f"{each} {found.get(each)} instead of {it}" for each, it in expected.items() if found.get(each) != it]:
+        raise ConfigError(f"worker on {platform.node()} differs: {'; '.join(wrong)}")
+    return pickle.dumps(pickle.loads(function)(_unpickled(material), pickle.loads(part)))
 
 
-@lru_cache(maxsize=MATERIALS_KEPT)
+@lru_cache(maxsize=2)
 def _unpickled(material: bytes) -> Any:
     """Once per process: what a strategy has worked out of bars is kept with them."""
     return pickle.loads(material)
@@ -63,18 +52,18 @@ def _unpickled(material: bytes) -> Any:
 @lru_cache(maxsize=1)
 def identity() -> dict[str, str]:
     """What decides results here: the code and the calendars as one sha256, interpreter, machine, packages."""
-    found = {str(path.relative_to(paths.ROOT)): path for pattern in DECIDES for path in paths.ROOT.glob(pattern)}
     code = hashlib.sha256()
-    for name, path in sorted(found.items()):
-        code.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for path in sorted(path for pattern in DECIDES for path in paths.ROOT.glob(pattern)):
+        code.update(f"{path.relative_to(paths.ROOT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     about = {"code": code.hexdigest()[:16], "python": platform.python_version(), "machine": platform.machine()}
     return {**about, **{name: metadata.version(name) for name in PACKAGES}}
 
 
-def differing(expected: dict[str, str], found: dict[str, str]) -> str:
-    """`numpy 2.4.5 instead of 2.4.6; …`: what of `found` is not as expected."""
-    wrong = [(name, found.get(name), value) for name, value in expected.items() if found.get(name) != value]
-    return "; ".join(f"{name} {there} instead of {here}" for name, there, here in wrong)
+def checked(answer: Any, here: str) -> str:
+    """What is wrong with a worker that gave `answer` for a piece whose digest is `here`; "" for nothing, or gone."""
+    if isinstance(answer, Exception):
+        return "" if isinstance(answer, OSError) else one_line(answer)
+    return "" if digest(pickle.loads(answer)) == here else "a piece of work gives other bits there than here"
 
 
 def digest(result: Any) -> str:

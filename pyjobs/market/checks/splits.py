@@ -30,7 +30,7 @@ LASTS = 0.25
 MONEY = 2.5  # the money traded may change by this factor
 STEADY = 1.5  # or the shares traded by no more than this one
 WILD = 3.0  # times the usual range of a bar
-SMALL, SMALL_FIT = 0.045, 0.03  # log of the least and widest of small splits
+SMALL = 0.045  # log of the least of small splits
 NIGHTLY = 0.15  # log: a smaller jump than this needs more to be none of the market's
 WEEKS = 60  # bars whose gaps say what a night moves
 FAR, FARTHEST = (8.0, 6.0), (2.5, 2.0)  # times the usual gap, and the widest of them; below NIGHTLY and from it on
@@ -40,7 +40,6 @@ NIGHT_MS = 4 * 3_600_000
 NEVER = frozenset({"24/7", "FX"})
 _SIMPLE = sorted({p / q for p in range(1, BOTH + 1) for q in range(1, p)} | {float(p) for p in range(2, WHOLE + 1)})
 RATIOS: FloatArray = np.array(_SIMPLE)
-LOW: FloatArray = np.log(RATIOS[RATIOS <= 1 + BREAK])
 
 
 def breaks(bars: Bars, market: str | None = None) -> list[tuple[int, float]]:
@@ -91,8 +90,6 @@ def _small(bars: Bars, at: int, jump: float, gap: FloatArray) -> float | None:
         return None
     size, nights, before = abs(jump), np.abs(gap[at - 1 - WEEKS : at - 1]), slice(at - USUAL, at)
     usual = 1.4826 * float(np.median(nights))  # as a standard deviation
-    if np.abs(LOW - size).min() > min(max(3 * usual, LEAST_FIT), SMALL_FIT):
-        return None
     far, farthest = FAR[size >= NIGHTLY], FARTHEST[size >= NIGHTLY]
     if size < far * usual or size < farthest * float(nights.max()):
         return None

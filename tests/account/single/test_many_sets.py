@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,7 +122,11 @@ def test_the_compiled_loop_over_sets_is_the_python_it_was_made_of() -> None:
     assert n == figures[5] > 1
 
 
-def test_a_signal_for_too_few_bars_is_refused() -> None:
+@pytest.mark.parametrize("short", ["all", "entry", "short_entry", "short_exit"])
+def test_a_signal_for_too_few_bars_is_refused(short: str) -> None:
+    """Also a column of one value, which numpy would take for as many as there are bars."""
     bars = walk(days(50), 4, gaps=True)
+    signals = made([{"fast": 2, "slow": 5, "side": "both"}])[0].signals(bars)
+    signals = signals.slice(0, 49) if short == "all" else replace(signals, **{short: np.ones(1, dtype=np.bool_)})
     with pytest.raises(ValueError, match="signals must have one entry per bar, 50 in all"):
-        kernel_columns(bars, made([{"fast": 2, "slow": 5}])[0].signals(bars.slice(0, 49)), (50,))
+        kernel_columns(bars, signals, (50,))
