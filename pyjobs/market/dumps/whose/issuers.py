@@ -6,12 +6,10 @@ import re
 import unicodedata
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from pyjobs.market.desk.instrument import Instrument
+from pyjobs.market.dumps.whose.known_names import known_names
 from pyjobs.market.dumps.whose.listings import dotted, is_elsewhere
 from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, compared, is_of_coins, pair_of, same_symbol
 
@@ -34,7 +32,6 @@ _LISTED = re.compile(r"(\S+)(?: [A-Z]{2})? (?:Equity|Index|Curncy|Comdty)", re.I
 _KOREAN = re.compile(r"\(주\)|㈜|주식회사|보통주|\s+")
 LONGEST_CODE = 6  # letters
 WORDLESS = 2  # letters of a symbol that stand in too many names
-KNOWN = Path(__file__).with_name("known_names.toml")
 
 
 def verdict(text: str, instrument: Instrument) -> Verdict:
@@ -78,14 +75,12 @@ def is_plain_name(text: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _known() -> tuple[frozenset[str], dict[str, list[str]]]:
-    """The symbols of `KNOWN`, and by the words of a name together the symbols that have it."""
-    table = msgspec.toml.decode(KNOWN.read_bytes(), type=dict[str, dict[str, list[str]]])
+    """The well-known symbols, and by the words of a name together those that have it."""
     named: dict[str, list[str]] = {}
-    for each in table.values():
-        for symbol, names in each.items():
-            for name in names:
-                named.setdefault("".join(_words(name)), []).append(symbol)
-    return frozenset(symbol for each in table.values() for symbol in each), named
+    for symbol, names in known_names().items():
+        for name in names:
+            named.setdefault("".join(_words(name)), []).append(symbol)
+    return frozenset(known_names()), named
 
 
 def is_known(code: str) -> bool:
