@@ -33,6 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("give either --resume, or --start TIME [--end TIME]")
     if args.resume and args.end is not None:
         parser.error("--end goes with --start, not with --resume")
+    if args.step and (args.all or not args.resume):
+        parser.error("--step is about one series that resumes: --symbol … --timeframe … --resume")
 
     from pyjobs.market.ingest import for_each_series as jobs
     from pyjobs.market.ingest.sources import Sources
@@ -73,7 +75,10 @@ class _Job:
         """Ingest one; return the line about it."""
         from pyjobs.market import mirror
         from pyjobs.market.ingest.backfill import new_bars
+        from pyjobs.market.ingest.fetching import take_step
 
+        if self.args.step:
+            print(take_step(self.store, key, self.args.step), flush=True)
         resumes, brief = self.args.resume, self.args.all and not sys.stderr.isatty()
         if resumes and (why := self.absent.resting(key, source)):
             return "" if brief else why
@@ -150,6 +155,7 @@ def _parser() -> Parser:
     parser.add_argument("--resume", action="store_true", help="finish what was begun, else go on from the newest bar")
     parser.add_argument("--start", metavar="TIME", type=parse_utc_ms, help="bars that close after it (UTC)")
     parser.add_argument("--end", metavar="TIME", type=parse_utc_ms, help="and not after this (default: now)")
+    parser.add_argument("--step", choices=("unit", "split", "traded"), help="what waiting prices in another unit are")
     return parser
 
 

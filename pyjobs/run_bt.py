@@ -3,7 +3,8 @@
 Bars come from the store (pyjobs.fetch, pyjobs.import_bars). Every account runs under its limits and costs,
 and the run is kept as backtests/<timestamp>_<strategy>/. Benchmarks come from config/data_sources.yaml; without
 --benchmarks they are the desk's own, and KOSPI on a desk of XKRX. When a required one (KOSPI) cannot be had the run is
-skipped: exit 0, no folder. --param may be repeated; every strategy also has side (long, both), stop_loss, stop_atr,
+skipped: exit 0, no folder. An instrument on which a strategy of yours raises is left out and named, and then this
+fails. --param may be repeated; every strategy also has side (long, both), stop_loss, stop_atr,
 trail, trail_atr, target, target_atr, atr, max_bars.
 
 With --bars FILE it is run_bt_file, on a file of bars: python -m pyjobs.run_bt_file -h.
@@ -16,12 +17,16 @@ import datetime as dt
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyjobs.account.desk.desk_flags import OF_A_FILE, add_desk_flags, on_a_file
 from utils.cli import Parser, hand_over
 from utils.errors import ExternalDataUnavailable
 from utils.exit_codes import ExitCode
 from utils.run import report_outcome, run
+
+if TYPE_CHECKING:
+    from pyjobs.account.portfolio.undecided import Undecided
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--html", action="store_true", help="add interactive.html to the run, a page of 5 MB")
     args = parser.parse_args(arguments)
     try:
-        done = _kept(args)
+        done, undecided = _kept(args)
     except ExternalDataUnavailable as error:
         print(f"[SKIP] required benchmark unavailable: {error.symbol} ({error.kind}: {error.detail})")
         report_outcome(
@@ -43,11 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return ExitCode.OK
     print(f"{(done / 'report.txt').read_text(encoding='utf-8')}\n{done}")
+    undecided.refuse()
     return ExitCode.OK
 
 
-def _kept(args: argparse.Namespace) -> Path:
-    """The finished run folder. A backtest on a file comes through this module, and needs none of these imports."""
+def _kept(args: argparse.Namespace) -> tuple[Path, Undecided]:
+    """The finished run folder, and what is left out of it. A backtest on a file needs none of these imports."""
     from pyjobs.account.desk import desk_backtest
     from pyjobs.account.desk.strategy_job import look_up
     from pyjobs.reporting.backtests.files import write_all
@@ -62,7 +68,7 @@ def _kept(args: argparse.Namespace) -> Path:
     results = desk_backtest.run(job, args.benchmarks)
     for warning in results.warnings:
         print(warning)
-    return keep(
+    done = keep(
         args.root or backtest_folder.backtests_dir(),
         job.strategy,
         started=started,
@@ -77,6 +83,7 @@ def _kept(args: argparse.Namespace) -> Path:
             page=args.html,
         ),
     )
+    return done, results.undecided
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {  # each package, and what of ours it may import besides itself
     "utils": set(),
     "pyjobs.market": {"utils"},
-    "pyjobs.strategy": {"pyjobs.market.bars", "utils.errors", "utils.native", "utils.paths"},
+    "pyjobs.strategy": {"pyjobs.market.bars"}
+    | {f"utils.{each}" for each in ("alarm", "errors", "foreign_text", "native", "paths")},
     "pyjobs.account": {"utils", "pyjobs.market", "pyjobs.strategy"},
     "pyjobs.scanning": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
     "pyjobs.live": {"utils", "pyjobs.market", "pyjobs.strategy", "pyjobs.account"},
@@ -34,7 +35,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     "utils": (
         "exception_classes exit_codes foreign_text history paths progress wording",
         "errors tables",
-        "cli clock exception_kinds files",
+        "alarm cli clock exception_kinds files",
         "native run settings trading_day",
         "csv_text pieces schedule wall_clock",
     ),
@@ -54,7 +55,7 @@ FLOORS = {  # the rooms of a package, from the ground up: each may import those 
     ),
     "pyjobs.market.providers": (
         "base wire",
-        "own_events",
+        "own_events units",
         "bitfinex_quotes identity rows webcache",
         "asking bitfinex krx_board local workers",
         "alpaca krx_stock quotes yahoo",
@@ -220,7 +221,9 @@ def test_the_supervisor_needs_only_the_standard_library() -> None:
         "time",
         "json",
         "code_lock",
+        "_thread",
         "job_log",
+        "job_run",
         "process_tree",
         "sys",
         "survivors",

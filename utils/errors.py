@@ -33,6 +33,10 @@ class ConfigError(NightdeskError):
     exit_code = ExitCode.BAD_CONFIG
 
 
+class StrategyError(ConfigError):
+    """A strategy of the user's own raised, does not end, or gave what is none; the message has its file and line."""
+
+
 class BadDataError(NightdeskError):
     """Prices or files that cannot be true: high below low, a truncated dump, a torn partition."""
 
@@ -105,8 +109,8 @@ class NetworkForbidden(ExternalDataUnavailable):
 
 @contextmanager
 def found_in(what: str) -> Iterator[None]:
-    """One of many, a symbol or a series: bad data found in it are said to be of that name."""
+    """One of many, a symbol or a series: bad data found in it, a strategy that fails on it, are said of that name."""
     try:
         yield
-    except BadDataError as error:
+    except (BadDataError, StrategyError) as error:
         raise type(error)(f"{what}: {error}") from error

@@ -24,7 +24,8 @@ from pyjobs.live.journal.journal import Identity
 from pyjobs.live.journal.place import Place, checked_symbol, checked_tag
 from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, IntArray, SeriesKey
 from pyjobs.strategy import kernel, library
-from pyjobs.strategy.registry import OWN, make_setup, needs
+from pyjobs.strategy.exits import OWN
+from pyjobs.strategy.registry import make_setup, needs
 from utils import paths, trading_day
 from utils.cli import name_and_value, value_of
 from utils.errors import ConfigError, UsageError

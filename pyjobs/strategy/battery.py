@@ -17,18 +17,12 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy import kernel
-from pyjobs.strategy.exits import Guarded
+from pyjobs.strategy.exits import FAILS, Guarded, place_of
 from pyjobs.strategy.lifecycle import FLAT, KernelInput, Rules, State, Trade, fold
-from pyjobs.strategy.registry import bound, needs, place_of
-from pyjobs.strategy.signals import Setup, Signals, signals_of_each
+from pyjobs.strategy.registry import bound, needs
+from pyjobs.strategy.signals import ARRAYS, Setup, Signals, malformed, signals_of_each
 from pyjobs.strategy.trace import NotTraceable, Traced, remembering
 
-ARRAYS = (
-    *("entry", "exit", "stop", "short_entry", "short_exit"),
-    *("stop_distance", "target_distance", "trail_distance"),
-)
-FLAGS = ("entry", "exit", "short_entry", "short_exit")
-MUST_BE = ("entry", "exit", "stop")
 SPOTS = 12
 Check = Callable[[Setup, Bars], Iterator[str]]
 
@@ -67,7 +61,7 @@ def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
     found: list[str] = []
     try:
         found.extend(check(setup, bars))
-    except Exception as error:  # noqa: BLE001  # the strategy's own, whatever it is
+    except FAILS as error:
         found.append(place_of(error))
     return [f"{check.__name__}: {what}" for what in found]
 
@@ -77,15 +71,8 @@ def is_malformed(setup: Setup, bars: Bars) -> Iterator[str]:
     if not isinstance(setup.lookback, int) or setup.lookback < 1:
         yield f"its lookback is {setup.lookback!r}, not a whole number of bars"
     signals: Any = setup.signals(bars)
-    if not isinstance(signals, Signals):
-        yield f"signals() gives {type(signals).__name__}, not Signals"
-        return
-    wrong = [name for name in ARRAYS if not _well_formed(signals, name, len(bars))]
-    for name in wrong:
-        kind, array = "bool" if name in FLAGS else "float64", np.asarray(getattr(signals, name))
-        yield f"{name} must be {len(bars)} {kind}, one for each bar, and is {array.dtype} of shape {array.shape}"
-    if (signals.short_entry is None) != (signals.short_exit is None):
-        yield "short_entry and short_exit go together"
+    wrong = list(malformed(signals, len(bars)))
+    yield from wrong
     if not wrong and not signals.entry.any():
         yield f"enters at none of {len(bars)} bars"
 
@@ -240,13 +227,6 @@ def difference(one: Signals, other: Signals) -> str | None:
         if (a is None) != (b is None) or (a is not None and not np.array_equal(a, b, equal_nan=a.dtype.kind == "f")):
             return name
     return None
-
-
-def _well_formed(signals: Signals, name: str, n: int) -> bool:
-    array = getattr(signals, name)
-    if array is None:
-        return name not in MUST_BE
-    return isinstance(array, np.ndarray) and array.shape == (n,) and array.dtype == (bool if name in FLAGS else float)
 
 
 def _part(signals: Signals, start: int, stop: int) -> Signals:

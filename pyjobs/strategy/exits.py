@@ -1,5 +1,5 @@
 """What is put around a strategy: ways out that any can be given (percent, ATR and trailing stops, targets, a time
-limit), and the refusal of bars without the volume that it reads.
+limit), the refusal of bars without the volume that it reads, and a hold on one that is the user's own.
 
 An index, a currency, a file without the column are stored with volume 0. A rule about volume would never fire on such a
 series, or always, and nothing would look wrong.
@@ -7,14 +7,25 @@ series, or always, and nothing would look wrong.
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 
-from pyjobs.market.bars import Bars
+from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy.indicators import atr
-from pyjobs.strategy.signals import Setup, Signals
-from utils.errors import BadDataError
+from pyjobs.strategy.signals import Setup, Signals, malformed, signals_of_each
+from pyjobs.strategy.trace import NotTraceable
+from utils.alarm import alarm, seconds_of
+from utils.errors import BadDataError, ConfigError, NightdeskError, StrategyError
+from utils.foreign_text import quoted
+
+OWN = "strategies"  # the user's folder, next to data/, and the package its files are modules of
+LIMIT, LIMIT_S = "STRATEGY_LIMIT_S", 300.0
+T = TypeVar("T")
 
 # Inclusive ranges; a fraction of the fill, a multiple of the ATR at the signal, bars.
 RANGES: dict[str, tuple[float, float]] = {
@@ -127,6 +138,105 @@ class OnVolume:
     def why(self, bars: Bars, t: int) -> str:
         """The strategy's own reason."""
         return self.setup.why(bars, t)
+
+
+class Endless(BaseException):
+    """What a strategy is interrupted by; its own `except Exception` does not catch it."""
+
+
+FAILS = (Exception, SystemExit, Endless)
+"""What the user's own code may raise; Ctrl-C is not its own."""
+_endless: dict[str, str] = {}  # strategies that have not ended, and where: to ask again would take as long again
+
+
+def in_time() -> AbstractContextManager[None]:
+    """The user's own code in here is interrupted by `Endless` after `STRATEGY_LIMIT_S` seconds."""
+    return alarm(
+        seconds_of(LIMIT, LIMIT_S), Endless(f"has not ended after {LIMIT}={seconds_of(LIMIT, LIMIT_S):g}"), again_s=1
+    )
+
+
+def place_of(error: BaseException) -> str:
+    """An error in a strategy's file, with the file and the line: the last one that is the user's own."""
+    if isinstance(error, ConfigError):  # its message is complete
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [each for each in frames if OWN in _parts(each.filename)[:-1]]
+    at = error if isinstance(error, SyntaxError) and error.filename else (own or frames)[-1]
+    try:
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+    except Exception:  # noqa: BLE001  # it is the user's class
+        text = "without words"
+    line = quoted(f"{type(error).__name__}: {text}")
+    return f"{line} ({_parts(str(at.filename))[-1]}, line {at.lineno})"
+
+
+def _parts(path: str) -> list[str]:
+    return path.replace("\\", "/").split("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """The strategy `name`, which the user wrote. Whatever it does when it is asked: a StrategyError, or an answer.
+
+    It cannot write to the bars, which others read, nor end the process, nor go on for ever.
+    """
+
+    setup: Setup
+    name: str
+
+    @property
+    def lookback(self) -> int:
+        """The strategy's own."""
+        return self.setup.lookback
+
+    def signals(self, bars: Bars) -> Signals:
+        """The strategy's signals, each as `Signals` promises. Raises StrategyError, and what it raises of ours."""
+        signals = self._asked(bars, lambda: self.setup.signals(bars))
+        if type(bars.close) is np.ndarray and (wrong := list(malformed(signals, len(bars)))):
+            raise StrategyError(f"strategy {self.name} ({self.name}.py): {quoted('; '.join(wrong))}")
+        return signals
+
+    @classmethod
+    def signals_of_each(cls, setups: Sequence[Own], bars: Bars) -> Signals | None:
+        """The strategy's own, where it has that; see `signals.signals_of_each`."""
+        return setups[0]._asked(bars, lambda: signals_of_each([each.setup for each in setups], bars))
+
+    def why(self, bars: Bars, t: int) -> str:
+        """The strategy's own reason, cleaned."""
+        text: object = self._asked(bars, lambda: self.setup.why(bars, t))
+        if not isinstance(text, str):
+            raise StrategyError(f"strategy {self.name} ({self.name}.py): why() gives {type(text).__name__}, not a text")
+        return quoted(text)
+
+    def _asked(self, bars: Bars, ask: Callable[[], T]) -> T:
+        if self.name in _endless:
+            raise StrategyError(f"strategy {self.name}: not asked again: {_endless[self.name]}")
+        columns = [each for name in COLUMNS if type(each := getattr(bars, name)) is np.ndarray and each.flags.writeable]
+        try:
+            for each in columns:
+                each.flags.writeable = False
+            with in_time():
+                return ask()
+        except (NightdeskError, NotTraceable):
+            raise
+        except FAILS as error:
+            what = place_of(error)
+            if isinstance(error, Endless):
+                _endless[self.name] = what
+            if isinstance(error, ValueError) and columns and "read-only" in what:
+                what += "; the bars are others' as well: it must work on a copy"
+            raise StrategyError(f"strategy {self.name}: {what}, asked about {_said(bars)}") from error
+        finally:
+            for each in columns:
+                each.flags.writeable = True
+
+
+def _said(bars: Bars) -> str:
+    """Which bars these are, for a person."""
+    if type(bars.ts_ms) is not np.ndarray or not len(bars):
+        return f"{len(bars)} bars"
+    return f"{len(bars)} bars up to {np.datetime64(int(bars.ts_ms[-1]), 'ms').astype('datetime64[m]')}Z"
 
 
 def has_no_volume(bars: Bars) -> bool:

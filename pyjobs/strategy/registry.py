@@ -10,7 +10,6 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
@@ -21,12 +20,11 @@ import numpy as np
 from pyjobs.market.bars import Bars
 from pyjobs.strategy import exits, library
 from pyjobs.strategy.entry import Entry
-from pyjobs.strategy.exits import Exits, Guarded, OnVolume
+from pyjobs.strategy.exits import FAILS, OWN, Exits, Guarded, OnVolume, Own, in_time, place_of
 from pyjobs.strategy.signals import Setup
 from utils import paths
 from utils.errors import ConfigError
 
-OWN = "strategies"  # the user's folder, next to data/, and the package its files are modules of
 Stamp = tuple[str, int, int]
 
 
@@ -119,23 +117,15 @@ def _names(source: str, column: str) -> bool:
 
 def _fault(name: str, own: Stamp | None) -> str:
     try:
-        entry = getattr(_module(name, own), "ENTRY", None) if own else _module(name, own).ENTRY
-    except Exception as error:  # noqa: BLE001  # whatever is wrong with one file must not stop the others
+        with in_time():
+            entry = getattr(_module(name, own), "ENTRY", None) if own else _module(name, own).ENTRY
+    except FAILS as error:  # whatever is wrong with one file must not stop the others
         return place_of(error)
     if entry is None:
         return (
             f"{OWN}/{name}.py has no ENTRY; below a signals(df) write: ENTRY = frames.strategy(signals, lookback=200)"
         )
     return "" if isinstance(entry, Entry) else f"its ENTRY is of type {type(entry).__name__}, not an Entry"
-
-
-def place_of(error: Exception) -> str:
-    """An error in a strategy's file, with the file and the line."""
-    if isinstance(error, ConfigError):  # its message is complete
-        return str(error)
-    at = error if isinstance(error, SyntaxError) else traceback.extract_tb(error.__traceback__)[-1]
-    text = error.msg if isinstance(error, SyntaxError) else error
-    return f"{type(error).__name__}: {text} ({str(at.filename).rpartition('/')[2]}, line {at.lineno})"
 
 
 REGISTRY = Registry(module.name for module in pkgutil.iter_modules(library.__path__))
@@ -186,14 +176,19 @@ def setup_of(entry: Entry, params: Mapping[str, int | float | str], *, where: st
         setup = entry.make(**own)
     except TypeError as error:
         raise ConfigError(f"{where}: its ENTRY and its record do not fit each other: {error}") from error
+    except FAILS as error:
+        raise ConfigError(f"{where}: {place_of(error)}") from error
     if what := _faulty_lookback(setup):
         raise ConfigError(f"{where}: its lookback {what}")
     for smaller, larger in entry.ascending:
         small, large = getattr(setup, smaller), getattr(setup, larger)
         if small >= large:
             raise ConfigError(f"{where}: {smaller} {small} must be less than {larger} {large}")
+    name = entry.make.__module__.rpartition(".")[2]
+    if any(each.__module__.partition(".")[0] == OWN for each in (entry.make, type(setup))):
+        setup = Own(setup=setup, name=name)
     if _reads_volume(entry):
-        setup = OnVolume(setup=setup, name=entry.make.__module__.rpartition(".")[2])
+        setup = OnVolume(setup=setup, name=name)
     wanted = Exits(**ways_out)
     return setup if wanted == Exits() else Guarded(setup=setup, exits=wanted)
 
@@ -208,7 +203,7 @@ def _faulty_lookback(setup: Setup) -> str:
     """What is wrong with how far it looks back; that is a number, or a function of the user's. Empty: nothing."""
     try:
         bars: object = setup.lookback
-    except Exception as error:  # noqa: BLE001  # whatever it raises: it is named before any bar is read
+    except FAILS as error:  # whatever it raises: it is named before any bar is read
         return f"cannot be told: {place_of(error)}"
     whole = isinstance(bars, int | np.integer) and not isinstance(bars, bool) and bars >= 1
     return "" if whole else f"is {bars!r}, not a whole number of bars"
@@ -227,14 +222,14 @@ def needs(setup: Setup) -> str | None:
 
 def record_of(setup: Setup) -> Any:
     """The strategy's own record of parameters, within what was put around it."""
-    while isinstance(setup, Guarded | OnVolume):
+    while isinstance(setup, Guarded | OnVolume | Own):
         setup = setup.setup
     return setup
 
 
 def bound(setup: Setup, index: Bars) -> Setup:
     """`setup` with the bars of the index it needs."""
-    if isinstance(setup, Guarded | OnVolume):
+    if isinstance(setup, Guarded | OnVolume | Own):
         return replace(setup, setup=bound(setup.setup, index))
     inner: Any = setup
     result: Setup = inner.bind(index)

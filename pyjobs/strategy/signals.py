@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
@@ -14,6 +15,12 @@ from pyjobs.market.bars import Bars, FloatArray
 from pyjobs.strategy.indicators import BoolArray
 
 Side = Literal["long", "short"]
+
+
+FLAGS = ("entry", "exit", "short_entry", "short_exit")
+ARRAYS = (*FLAGS[:2], "stop", *FLAGS[2:], "stop_distance", "target_distance", "trail_distance")
+MUST_BE = ("entry", "exit", "stop")
+FRACTIONS = ("stop_loss", "take_profit", "trail")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,6 +52,30 @@ class Signals:
         """The signals of bars [start, stop)."""
         values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
         return Signals(**{n: v[start:stop] if hasattr(v, "shape") else v for n, v in values.items()})
+
+
+def malformed(signals: object, n: int) -> Iterator[str]:
+    """What a strategy gave for `n` bars that is not as `Signals` promises; in the order of `ARRAYS`."""
+    if not isinstance(signals, Signals):
+        yield f"signals() gives {type(signals).__name__}, not Signals"
+        return
+    for name in ARRAYS:
+        array, kind = getattr(signals, name), "bool" if name in FLAGS else "float64"
+        if array is None and name not in MUST_BE:
+            continue
+        if not isinstance(array, np.ndarray) or array.shape != (n,) or array.dtype != kind:
+            what = np.asarray(array)
+            yield f"{name} must be {n} {kind}, one for each bar, and is {what.dtype} of shape {what.shape}"
+    if (signals.short_entry is None) != (signals.short_exit is None):
+        yield "short_entry and short_exit go together"
+    if signals.side not in get_args(Side):
+        yield f"side is {signals.side!r}, neither of {', '.join(get_args(Side))}"
+    if not isinstance(signals.max_bars, int | np.integer) or signals.max_bars < 0:
+        yield f"max_bars is {signals.max_bars!r}, not a number of bars"
+    for name in FRACTIONS:
+        value: Any = getattr(signals, name)
+        if not isinstance(value, int | float | np.floating) or not 0 <= value < math.inf:
+            yield f"{name} is {value!r}, not a fraction of 0 or more"
 
 
 def one_sided(signals: Signals) -> list[Signals]:

@@ -12,8 +12,13 @@ from pyjobs.gap_repair import main as gap_repair
 from pyjobs.ingest import main as ingest
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import instances
+from pyjobs.market.ingest.sources import Sources
+from pyjobs.market.universe.absent import Absent
+from pyjobs.market.universe.symbol_states import load
+from pyjobs.runs.verdict.series import check_all
 from tests.fakemarket.server import FakeMarket
 from tests.verbs.support.ingest_verbs import BTC, NOON_S, SERIES, World
+from utils.errors import MisfitError
 from utils.run import run
 
 FRIDAY_S = 1_795_215_600  # 2026-11-20T23:00Z, two hours after New York's close
@@ -122,16 +127,26 @@ def test_a_split_that_is_told_and_not_worked_in_yet_is_no_fall_of_the_prices(
     assert close_at(world, SPY, friday_ms) == pytest.approx(before / 4, rel=1e-4)
 
 
-def test_an_answer_that_contradicts_itself_changes_no_history(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prices_in_another_unit_wait_and_health_names_the_command_that_decides(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     world.at(FRIDAY_S)
     assert run(ingest, [*DAYS, "--start", "2026-09-01"]) == 0
     before = world.store.read(SPY)
     world.fake.fault("yahoo", "other_unit")
     world.at(FRIDAY_S + 3 * DAY_S)
-    assert run(ingest, [*DAYS, "--resume"]) == 69
-    said = "from the bar of 2026-11-23 21:00 UTC on its prices are 100 times lower, and it reports no split"
+    assert run(ingest, [*DAYS, "--resume"]) == 65
+    said = "from the bar of 2026-11-23 21:00 UTC on its prices are 100 times lower than those that are stored"
     assert said in capsys.readouterr().err
-    assert np.array_equal(world.store.read(SPY).close, before.close)
+    assert np.array_equal(world.store.read(SPY).close[-len(before) :], before.close)
+    Absent(store=world.store, now_ms=int((FRIDAY_S + 3 * DAY_S) * 1000), many=True).set_aside(
+        SPY, Sources().of(SPY), MisfitError(said)
+    )
+    (check,) = check_all([(SPY, "XNYS", "minutes")], world.store, FRIDAY_S + 3 * DAY_S)
+    assert check.state == "WARN" and said in str(check)
+    assert run(ingest, [*DAYS, "--resume", "--step", "unit"]) == 0
+    assert close_at(world, SPY, FRIDAY_S * 1000 - 2 * HOUR_S * 1000) == pytest.approx(before.close[-1] / 100)
+    assert load("YAHOO") == {}
 
 
 def test_rows_of_another_unit_in_the_middle_are_set_aside_and_named(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyjobs import account_backtest, setup_backtest
+from pyjobs import account_backtest, run_bt, run_sweep, setup_backtest, walk_forward
 from pyjobs.market.bars import SeriesKey
 from pyjobs.market.store.open_store import open_store
 from utils import paths
@@ -38,6 +38,13 @@ ENTRY = Entry(make=Own, ranges={})
 """
 
 
+RAISED = r"strategy own: ZeroDivisionError: by hand \x1b[2J (own.py, line 16), asked about "
+
+
+def noted(home: Path) -> list[str]:
+    return list(map(str, json.loads((home / "run/backtests/setups.json").read_text())["notes"]))
+
+
 @pytest.fixture
 def of_two(desk: list[str], tmp_path: Path) -> list[str]:
     """Two instruments, two accounts, and a setup `own` that raises on AAA beside one that does not."""
@@ -59,24 +66,25 @@ def own(close: float = 0.0, lookback: str = "3") -> None:
 def test_a_setup_that_raises_on_one_instrument_has_its_triggers_on_the_other(
     of_two: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(setup_backtest.main, of_two) == 1
+    assert run(setup_backtest.main, of_two) == 78
     with (tmp_path / "run/backtests/triggers.csv").open() as file:
         seen = {(row["symbol"], row["setup"]) for row in csv.DictReader(file)}
     assert seen == {("AAA", "ma_cross"), ("BBB", "ma_cross"), ("BBB", "own")}
-    note = r"[WARN] setup own cannot be decided for X:AAA:1d: ZeroDivisionError: by hand \x1b[2J"
-    assert note in json.loads((tmp_path / "run/backtests/setups.json").read_text())["notes"]
+    note = rf"setup own cannot be decided for X:AAA:1d: {RAISED}"
+    assert any(each.startswith(f"[WARN] {note}") for each in noted(tmp_path))
     said = capsys.readouterr()
     assert note in said.out and note in said.err and "\x1b" not in said.out + said.err
+    assert "Traceback" not in said.err and len(said.err.splitlines()) == 1
 
 
 def test_an_account_is_computed_without_it_and_says_what_is_left_out(
     of_two: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(account_backtest.main, of_two) == 1
+    assert run(account_backtest.main, of_two) == 78
     for account in ("krw", "two"):
         metrics = json.loads((tmp_path / f"run/portfolio/{account}/constrained/metrics.json").read_text())
-        why = r"own cannot be decided: ZeroDivisionError: by hand \x1b[2J"
-        assert metrics["left_out"] == [{"symbol": "AAA", "timeframe": "1d", "why": why}]
+        (left,) = metrics["left_out"]
+        assert left["symbol"] == "AAA" and left["why"].startswith(f"own cannot be decided: {RAISED}")
     with (tmp_path / "run/portfolio/krw/unconstrained/trades.csv").open() as file:
         seen = {(row["symbol"], row["setup"]) for row in csv.DictReader(file)}
     assert seen == {("AAA", "ma_cross"), ("BBB", "ma_cross"), ("BBB", "own")}
@@ -105,3 +113,30 @@ def test_how_far_it_looks_back_is_asked_when_the_desk_is_read(
     said = capsys.readouterr().err
     assert "setups.own: its lookback " in said and "Traceback" not in said
     assert not (tmp_path / "run/portfolio").exists()
+
+
+def test_a_backtest_of_it_is_of_the_other_instrument_and_fails(
+    desk: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = open_store().read(SeriesKey(exchange="X", symbol="AAA", timeframe="1d"))
+    own(close=bars.close[-1])
+    monkeypatch.setenv("ALLOW_NET_FETCH", "0")
+    flags = [*desk[2:], "--benchmarks", "S&P500", "--root", str(tmp_path / "bt"), "--despite-look-ahead"]
+    assert run(run_bt.main, ["--strategy", "own", *flags]) == 78
+    (metrics,) = (tmp_path / "bt").glob("*_own/metrics.json")
+    assert [each["symbol"] for each in json.loads(metrics.read_text())["left_out"]] == ["AAA"]
+    said = capsys.readouterr()
+    assert (
+        said.err
+        == f"run_bt: setup own cannot be decided for X:AAA:1d: {RAISED}{len(bars)} bars up to 2024-06-28T06:30Z\n"
+    )
+    assert run(run_bt.main, ["--strategy", "own", *flags[:-1]]) == 65  # it is judged before, and told so
+    assert RAISED in capsys.readouterr().err
+
+
+def test_a_sweep_of_it_ends_by_the_set_and_the_instrument(desk: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    own(close=open_store().read(SeriesKey(exchange="X", symbol="BBB", timeframe="1d")).close[-1])
+    for verb in (run_sweep, walk_forward):
+        flags = ["--strategy", "own", *desk[2:], "--despite-look-ahead", "--sweep", "max_bars=3,5"]
+        assert run(verb.main, flags) == 78
+        assert f"X:BBB:1d: {RAISED}" in capsys.readouterr().err

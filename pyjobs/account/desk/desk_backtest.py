@@ -9,6 +9,7 @@ from typing import Any
 from pyjobs.account.desk.backtest_results import metrics_of
 from pyjobs.account.desk.strategy_job import Job, places
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun, run_account
+from pyjobs.account.portfolio.undecided import Undecided
 from pyjobs.market.benchmarks.closes import Benchmark, gather, parse_names
 from pyjobs.market.benchmarks.policy import Policy, load_policy
 from pyjobs.market.desk.desk_file import MADE_UP, Desk
@@ -26,11 +27,15 @@ class AccountResults:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class DeskResults:
-    """Every account that had something to run on, the first one first; benchmarks found; what is worth a warning."""
+    """Every account that had something to run on, the first one first; benchmarks found; what is worth a warning.
+
+    `undecided`: instruments that the strategy raised on, which are left out.
+    """
 
     accounts: list[AccountResults]
     benchmarks: list[Benchmark]
     warnings: list[str]
+    undecided: Undecided
 
 
 def run(job: Job, names: str | None) -> DeskResults:
@@ -39,8 +44,8 @@ def run(job: Job, names: str | None) -> DeskResults:
     Raises ExternalDataUnavailable when a required benchmark cannot be had, UsageError when the first account has
     nothing to run on.
     """
-    first_name = next(iter(job.accounts))
-    first = job.prepared(job.accounts[first_name], job.setup())
+    first_name, undecided = next(iter(job.accounts)), Undecided()
+    first = job.prepared(job.accounts[first_name], job.setup(), undecided)
     own = {each.symbol: each.currency for each in job.snapshot.desk.instruments if each.role == "benchmark"}
     policy = load_policy()
     wanted = by_default(job.snapshot.desk, list(own), policy) if names is None else parse_names(names)
@@ -51,11 +56,11 @@ def run(job: Job, names: str | None) -> DeskResults:
     accounts = []
     for name in job.accounts:
         try:
-            prepared = first if name == first_name else job.prepared(job.accounts[name], job.setup())
+            prepared = first if name == first_name else job.prepared(job.accounts[name], job.setup(), undecided)
             accounts.append(_account(job, name, prepared, found, missing))
         except UsageError as error:
             warnings.append(f"[WARN] account {name}: {error}")
-    return DeskResults(accounts=accounts, benchmarks=found, warnings=warnings)
+    return DeskResults(accounts=accounts, benchmarks=found, warnings=[*warnings, *undecided.notes], undecided=undecided)
 
 
 def by_default(desk: Desk, own: Sequence[str], policy: Policy) -> list[str]:

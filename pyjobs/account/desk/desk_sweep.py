@@ -23,7 +23,7 @@ from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.strategy.trace import remembering
-from utils.errors import ConfigError, UsageError
+from utils.errors import ConfigError, StrategyError, UsageError, found_in
 from utils.pieces.work import Engine, Progress, Work, here, silent
 
 Params = dict[str, int | float]
@@ -112,7 +112,10 @@ def outcomes_of(material: Material, combinations: Sequence[Params]) -> list[Tria
     with remembering(ROOM):
         for params in combinations:
             try:
-                found.append(trial(params, backtest(params), spans, per_year=per_year))
+                with found_in(named(params)):
+                    found.append(trial(params, backtest(params), spans, per_year=per_year))
+            except StrategyError:
+                raise  # of no other combination would it be another experiment
             except ConfigError as error:
                 found.append((params, str(error)))
     return found

@@ -17,6 +17,7 @@ import numpy as np
 
 from pyjobs.account.desk import desk_setups
 from pyjobs.account.desk.strategy_run import Prepared, prepare
+from pyjobs.account.portfolio.undecided import Undecided
 from pyjobs.account.single.bt_request import parameters, strategy_of
 from pyjobs.account.single.look_ahead import refuse_or_tell
 from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
@@ -65,9 +66,9 @@ class Job:
         made = make_setup(self.strategy, {**self.params, **(changed or {})}, source=self.source)
         return made if self.index is None else bound(made, self.index)
 
-    def prepared(self, account: Account, setup: Setup) -> Prepared:
-        """Raises UsageError when there is nothing to run on."""
-        return prepare(self.snapshot, account, self.strategy, setup, start=self.start)
+    def prepared(self, account: Account, setup: Setup, undecided: Undecided | None = None) -> Prepared:
+        """As `strategy_run.prepare`. Raises UsageError when there is nothing to run on."""
+        return prepare(self.snapshot, account, self.strategy, setup, start=self.start, undecided=undecided)
 
     def told(self, account: str, setup: Setup) -> dict[str, object]:
         """How metrics.json begins: what was run, on what, under which terms."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pyjobs.market.desk.instrument import Instrument
+from utils.errors import BadDataError, NightdeskError, StrategyError
 from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 
@@ -32,6 +33,8 @@ class Undecided:
 
     def refuse(self) -> None:
         """Raise what the first one raised; whoever goes on without it calls this last."""
+        if isinstance(self.first, BadDataError | StrategyError):
+            raise type(self.first)(self.notes[0].removeprefix("[WARN] ")) from self.first
         if self.first is not None:
             self.first.add_note(self.notes[0])
             raise self.first
@@ -44,5 +47,5 @@ class Undecided:
 
 
 def worded(error: Exception) -> str:
-    """An error as a part of a line."""
-    return quoted(f"{type(error).__name__}: {error}")
+    """An error as a part of a line; of ours the message alone, which is complete."""
+    return quoted(str(error) if isinstance(error, NightdeskError) else f"{type(error).__name__}: {error}")

@@ -11,12 +11,12 @@ from typing import Any, get_args
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.benchmarks.policy import LOCAL, BenchmarkSource, Policy, market_by_yahoo
 from pyjobs.market.ingest.fetching import put_in_place
-from pyjobs.market.ingest.questions import rescaled
 from pyjobs.market.providers import BarRequest, Fetched, NotSetUp, provider
 from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.asking.circuit_breaker import ProviderStates
 from pyjobs.market.providers.asking.retry_budget import RetryBudget
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.basis import rescaled
 from utils import trading_day
 from utils.errors import NETWORK_FORBIDDEN, BadDataError, ExternalDataUnavailable, ExternalKind, NetworkForbidden
 

@@ -16,19 +16,20 @@ from pyjobs.market.ingest.questions import (
     Got,
     Question,
     closed_bars,
+    in_stored_unit,
     is_an_answer,
     reach_ms,
     request_of,
-    rescaled,
     take_in,
     to_ask,
 )
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import ConfirmedEmpty, Fetched
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.basis import rescaled
 from pyjobs.market.store.merge import joined
 from pyjobs.market.times import utc_text
-from utils.errors import BadDataError, ExternalDataUnavailable
+from utils.errors import BadDataError, ExternalDataUnavailable, UsageError
 
 
 def fetch_window(
@@ -54,13 +55,16 @@ def fetch_window(
     return take_in(store, question, answer, now_ms=now_ms) or rebase(store, question, source, now_ms=now_ms)
 
 
-def _asked(key: SeriesKey, source: SeriesSource, first: int, last: int, now_ms: int) -> tuple[Bars, Fetched | None]:
-    """The closed bars within the stretch, and the answer (None: confirmed empty)."""
-    question = Question(key=key, request=request_of(key, source.market, first, last), known=None)
+def _asked(
+    store: BarStore, key: SeriesKey, source: SeriesSource, first: int, last: int, now_ms: int
+) -> tuple[Bars, Fetched | None]:
+    """The closed bars within the stretch, in the stored unit, and the answer (None: confirmed empty)."""
+    question = Question(key=key, request=request_of(key, source.market, first, last, stored=True), known=None)
     try:
         fetched = source.ask(question.request)
     except ConfirmedEmpty:
         return joined([]), None
+    fetched, _ = in_stored_unit(store, key, fetched)
     return closed_bars(question, fetched, now_ms), fetched
 
 
@@ -73,7 +77,7 @@ def _rescaled_apart(store: BarStore, question: Question, source: SeriesSource, n
         return False
     first = first_bar(store, key)
     try:
-        bars, _ = _asked(key, source, first, first + OVERLAP_BARS * TIMEFRAME_MS[key.timeframe], now_ms)
+        bars, _ = _asked(store, key, source, first, first + OVERLAP_BARS * TIMEFRAME_MS[key.timeframe], now_ms)
     except ExternalDataUnavailable as error:
         if not is_an_answer(error):
             raise
@@ -88,7 +92,7 @@ def _newest_rescaled(store: BarStore, key: SeriesKey, source: SeriesSource, now_
     if newest is None:
         return False
     try:
-        bars, _ = _asked(key, source, newest[0] - reach_ms(key.timeframe), newest[0], now_ms)
+        bars, _ = _asked(store, key, source, newest[0] - reach_ms(key.timeframe), newest[0], now_ms)
     except ExternalDataUnavailable as error:
         if not is_an_answer(error):
             raise
@@ -121,7 +125,7 @@ def rebase(store: BarStore, question: Question, source: SeriesSource, *, now_ms:
     parts, answer, requests, why, known = list[Bars](), None, 0, "it has none", set[str]()
     for start in range(first, last + 1, span):
         try:
-            bars, fetched = _asked(key, source, start, min(start + span - 1, last), now_ms)
+            bars, fetched = _asked(store, key, source, start, min(start + span - 1, last), now_ms)
         except ExternalDataUnavailable as error:
             if not is_an_answer(error):
                 raise
@@ -163,3 +167,23 @@ def put_in_place(
     )  # fmt: skip
     looks.change(store, key, compared_ms=now_ms)
     return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, told=told.all)
+
+
+def take_step(store: BarStore, key: SeriesKey, word: str) -> str:
+    """What a person says of prices that wait (`in_stored_unit`), and the line about it; the next answer goes by it.
+
+    `unit` puts the stored prices into the new unit, `split` their volumes too; `traded`: the price has moved so far.
+    Raises UsageError where nothing waits, and as `BarStore.rebase`.
+    """
+    known, newest, about = looks.load(store, key), store.newest(key), store.provenance(key)
+    if known is None or known.waiting is None or newest is None or about is None:
+        raise UsageError(f"{key}: no prices of it wait for a word (--step)")
+    since_ms, tens = known.waiting
+    looks.change(store, key, waiting=None, traded_ms=since_ms if word == "traded" else 0)  # first: never twice
+    if word == "traded":
+        return f"{key}: from the bar of {utc_text(since_ms)} on prices are taken as traded"
+    bars, factor = store.read(key), 10.0**tens
+    moved = replace(_cheaper(bars, factor), volume=bars.volume / (factor if word == "split" else 1))
+    store.rebase(key, moved, provider=about.provider, fetched_at_ms=about.fetched_at_ms, last_final=newest[1])
+    also = f", volumes by {1 / factor:g}" if word == "split" else ""
+    return f"{key}: {len(bars)} stored bars before the bar of {utc_text(since_ms)}: prices times {factor:g}{also}"

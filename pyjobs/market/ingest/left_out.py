@@ -8,6 +8,7 @@ import numpy as np
 
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.dumps.halts import halted
+from pyjobs.market.providers.units import tens
 from pyjobs.market.store.confirmed_empty import without
 from pyjobs.market.store.merge import joined, merged
 from pyjobs.market.times import utc_text
@@ -51,7 +52,13 @@ def refuse_other(key: SeriesKey, old: Bars, new: Bars) -> None:
     So the factor between the two changes on a few days only; between two instruments it does on most.
     """
     shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
-    steps = np.abs(np.diff(np.log(new.close[at_new] / old.close[at_old]))) > OTHER
+    moved = np.log(new.close[at_new] / old.close[at_old])
+    if np.unique(tens(moved)).size > 1:
+        raise BadDataError(
+            f"{key}: a part of what comes now is in another unit than what is stored, and another part is not. Nothing "
+            f"was stored; move {key.symbol}'s series away to begin again"
+        )
+    steps = np.abs(np.diff(moved)) > OTHER
     if shared.size > ENOUGH and steps.mean() > OTHER_SHARE:
         raise BadDataError(
             f"{key}: between the stored closes and those that come now lie {int(steps.sum())} factors on {shared.size} "

@@ -76,7 +76,8 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
 
     `told`: what is still to be said; `remark`: what was said of all its bars.
     `worked_in` and `untrue`: the dividends (by session) and the rows (by close) of
-    which it has been said that the provider lacks them, or that they cannot be true.
+    which it has been said that the provider lacks them, or that they cannot be true. `waiting`: from which close on
+    prices come in another unit, and by how many tens; `traded_ms`: from which on a person has said they are traded so.
     """
 
     looked: dict[str, int] = {}
@@ -88,6 +89,8 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     worked_in: tuple[str, ...] = ()
     untrue: tuple[int, ...] = ()
     remark: str = ""
+    waiting: tuple[int, int] | None = None
+    traded_ms: int = 0
 
 
 def load(store: BarStore, key: SeriesKey) -> Looks | None:

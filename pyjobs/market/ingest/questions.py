@@ -10,11 +10,13 @@ import numpy as np
 from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, SeriesKey
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
-from pyjobs.market.ingest.gaps import NEVER, first_bar
+from pyjobs.market.ingest.gaps import NEVER, first_bar, stored_before
 from pyjobs.market.ingest.news import said as news
 from pyjobs.market.ingest.series_source import SeriesSource
-from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched
+from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, units
+from pyjobs.market.providers.units import Step
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.basis import CHANGED, rescaled
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined
 from pyjobs.market.store.names import symbol_of
@@ -26,9 +28,6 @@ from utils.files import os_files
 EMPTY_FOR_SURE_MS = 600_000  # a provider may deliver a quiet minute late; before that its absence proves nothing
 OVERLAP_BARS = 10  # stored adjusted bars asked for again, to see whether they are still the same
 OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works some dividends in weeks late (2026-11)
-CHANGED = 1e-6  # relative; providers round
-OTHERS = 0.8  # of the shared raw closes: so many do not change by a hundredth each because they were revised
-RESCALED = 0.01  # a raw price moved by more than this, everywhere by the same factor, was not revised but rescaled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +106,7 @@ def to_ask(
             )
             oldest = not whole
             first = min(first, begins) if whole else first
-    request = request_of(key, source.market, first, last)
+    request = request_of(key, source.market, first, last, stored=known is not None)
     return Question(key=key, request=request, known=known, apart=apart, oldest=oldest, whole=whole)
 
 
@@ -132,16 +131,17 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     """
     key, known, request = question.key, question.known, question.request
     first, last = request.start_ms, request.end_ms
-    fetched = None if isinstance(answer, ConfirmedEmpty) else answer
+    fetched, step = (None if isinstance(answer, ConfirmedEmpty) else answer), None
+    if fetched is not None and known is not None:
+        fetched, step = in_stored_unit(store, key, fetched)
     bars = closed_bars(question, fetched, now_ms)
     ranges = answer.confirmed_empty
-    empty = _confirmed(key, request.market, (first, min(last, now_ms - EMPTY_FOR_SURE_MS)), ranges, bars)
-    if fetched is None:
-        if known is None:
-            return Got(requests=1)  # nothing is known of this series: there is no file to remember it in
-        provider, final = known.provider, True
-    else:
-        provider, final = fetched.provider, fetched.last_final
+    sure = first, min(last, now_ms - EMPTY_FOR_SURE_MS)
+    empty = _confirmed(key, request.market, sure, ranges, bars)
+    if fetched is None and known is None:
+        return Got(requests=1)  # nothing is known of this series: there is no file to remember it in
+    about = fetched or known
+    assert about is not None, "one of them is there"
     before = _stored(store, key, bars, empty)
     if fetched is not None and rescaled(key, before.bars, bars, adjusted=fetched.adjusted != "raw"):
         return None
@@ -153,23 +153,30 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     told = news.of_answer(looks.load(store, key) if known else None, fetched, bars, news.about_revised(revised))
     told.note(store, key)  # and nothing that is to be said
     changed = store.write(
-        key,
-        bars,
-        provider=provider,
-        fetched_at_ms=now_ms if fetched is None else fetched.fetched_at_ms,
-        adjusted=known.adjusted if fetched is None and known else fetched.adjusted if fetched else "raw",
-        last_final=final,
-        empty=empty,
-        basis=known.basis if known else 0,
-    )
+        key, bars, provider=about.provider, adjusted=about.adjusted, empty=empty,
+        fetched_at_ms=fetched.fetched_at_ms if fetched else now_ms,
+        last_final=fetched is None or fetched.last_final, basis=known.basis if known else 0,
+    )  # fmt: skip
     if question.whole and len(bars):
         looks.change(store, key, compared_ms=now_ms)
+    if step is not None:
+        raise MisfitError(_waits(key, step))
     if request.market == ROUND_THE_CLOCK:
-        _whole(key, provider, (first, min(last, now_ms - EMPTY_FOR_SURE_MS)), ranges, bars)
+        _whole(key, about.provider, sure, ranges, bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
         revised=int(revised.size), told=told.all,
     )  # fmt: skip
+
+
+def _waits(key: SeriesKey, step: Step) -> str:
+    named = f"--exchange {key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
+    return (
+        f"{key}: {step.text} than those that are stored, and its provider tells no split. What is stored stays, and "
+        "nothing newer is taken until the provider mends it or you say what it is: python -m pyjobs.ingest "
+        f"{named} --resume --step unit (another unit: stored prices are put into it; split: their volumes, too; "
+        "traded: the price has moved so far)"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,9 +227,26 @@ def closed_bars(question: Question, fetched: Fetched | None, now_ms: int) -> Bar
     return bars
 
 
-def request_of(key: SeriesKey, market: str, first: int, last: int) -> BarRequest:
-    """The bars of a series that close from `first` to `last`."""
-    return BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=first, end_ms=last, market=market)
+def request_of(key: SeriesKey, market: str, first: int, last: int, *, stored: bool) -> BarRequest:
+    """The bars of a series that close from `first` to `last`; `stored`: whether it has any."""
+    return BarRequest(
+        symbol=key.symbol, timeframe=key.timeframe, start_ms=first, end_ms=last, market=market, stored=stored
+    )
+
+
+def in_stored_unit(store: BarStore, key: SeriesKey, fetched: Fetched) -> tuple[Fetched, Step | None]:
+    """`fetched` in the unit of what is stored, and from where on nothing of it is taken until a person has spoken."""
+    if fetched.adjusted == "raw" or not len(fetched.bars):
+        return fetched, None
+    first, last = int(fetched.bars.ts_ms[0]), fetched.bars.last_ms
+    old = store.read(key, start_ms=stored_before(store, key, first) or first, end_ms=last)
+    known = looks.load(store, key) or looks.Looks()
+    found, step = units.in_stored_unit(fetched, old, traded_ms=known.traded_ms)
+    newest = store.newest(key)
+    waiting = (step.since_ms, step.tens) if step else None
+    if known.waiting != waiting and (step or newest is None or last > newest[0]):
+        looks.change(store, key, waiting=waiting)
+    return found, step
 
 
 def _confirmed(
@@ -264,32 +288,3 @@ def _beside_stored(store: BarStore, key: SeriesKey, window: tuple[int, int], now
 def reach_ms(timeframe: str) -> int:
     """Milliseconds before the newest stored bar whose prices are compared."""
     return OVERLAP_DAYS * DAY_MS if timeframe == "1d" else OVERLAP_BARS * TIMEFRAME_MS[timeframe]
-
-
-def rescaled(key: SeriesKey, old: Bars, bars: Bars, *, adjusted: bool) -> bool:
-    """Whether the `old` prices, those stored of `bars`' stretch, are on another basis than `bars`.
-
-    Raises BadDataError when that must not be: raw prices.
-    """
-    shared, at_old, at_new = np.intersect1d(old.ts_ms, bars.ts_ms, assume_unique=True, return_indices=True)
-    if shared.size < 2:
-        return False
-    ratio = bars.close[at_new] / old.close[at_old]
-    changed = np.abs(ratio - 1) > CHANGED
-    if not changed.any():
-        return False
-    if adjusted:  # the oldest ones suffice: a provider may be days late to work a split in
-        return bool(changed.sum() * 2 > shared.size or changed[:2].all())
-    factor = float(np.median(ratio))
-    if shared.size >= 3 and abs(factor - 1) > RESCALED and np.ptp(ratio) < RESCALED * abs(factor - 1):
-        raise BadDataError(
-            f"{key}: {shared.size} stored raw closes now come {factor:.6g} times as high: the provider rescales "
-            "what it calls raw; nothing was stored (move the series away to take the new prices)"
-        )
-    others = np.abs(ratio - 1) > RESCALED
-    if shared.size >= 5 and others.mean() > OTHERS:
-        raise BadDataError(
-            f"{key}: {int(others.sum())} of {shared.size} stored raw closes come otherwise, by no common factor: "
-            "another instrument under this name? Nothing was stored (move the series away to take the new prices)"
-        )
-    return False

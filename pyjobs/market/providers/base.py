@@ -24,7 +24,8 @@ class BarRequest:
     """Which bars: `symbol` as this provider calls it, and the bars' closes, both ends included, UTC milliseconds.
 
     `market` is the calendar by which a daily bar closes. `local_keys` are other names a local source may know.
-    `currency` is that of the prices ("": whatever comes): an answer in another is refused.
+    `currency` is that of the prices ("": whatever comes): an answer in another is refused. `stored`: who asks has bars
+    of it, and compares units with those (`units.in_stored_unit`).
     """
 
     symbol: str
@@ -34,6 +35,7 @@ class BarRequest:
     market: str = "24/7"
     local_keys: tuple[str, ...] = ()
     currency: str = ""
+    stored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

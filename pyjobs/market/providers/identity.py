@@ -9,7 +9,8 @@ from __future__ import annotations
 from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.provider_names import RATE_LIMIT_GROUPS
 from pyjobs.market.providers.base import About, BarRequest, Fetched, Quote, Refused, Renamed
-from pyjobs.market.providers.own_events import contradicted, of_one_unit
+from pyjobs.market.providers.own_events import contradicted
+from pyjobs.market.providers.units import newest_in_another_unit, of_one_unit
 from utils import trading_day
 from utils.errors import BadDataError, MisfitError
 from utils.settings import config
@@ -27,15 +28,19 @@ EXCHANGED = ("EQUITY", "ETF", "INDEX", "MUTUALFUND")
 
 
 def checked(fetched: Fetched, request: BarRequest) -> Fetched:
-    """`fetched`, when it is about what `request` asked for, without rows in another unit than the newest.
+    """`fetched`, when it is about what `request` asked for; where no bar is `stored`, without rows in another unit
+    than the newest.
 
     Raises BadDataError or Refused(schema).
     """
     if fetched.about is None:
         return fetched
     check_about(fetched.about, fetched.provider, request)
-    if why := contradicted(fetched, request.market):
+    why = contradicted(fetched, request.market) or ("" if request.stored else newest_in_another_unit(fetched))
+    if why:
         raise Refused("schema", provider=fetched.provider, symbol=request.symbol, detail=why, retry_after_s=0.0)
+    if request.stored:
+        return fetched
     taken = of_one_unit(fetched)
     if not len(taken.bars):
         why = f"none of {len(fetched.bars)} rows is usable: a price of theirs is in another unit"

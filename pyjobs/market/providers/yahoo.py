@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -60,7 +61,7 @@ class Yahoo(Remote):
         """As every Remote; a good answer is kept, and one about something else, or with a bad new row, is not."""
         found = super().read(record, request, now_ms)
         last_ms = int(found.bars.ts_ms[-1])
-        taken = as_taken(found, request)
+        taken = as_taken(found, replace(request, stored=False))
         if taken is not None and not any(ts_ms > last_ms - SOON_MENDED_MS for ts_ms in taken.untrue):
             webcache.save(self.name, request, record, found.fetched_at_ms, last_ts_ms=last_ms)
         return found

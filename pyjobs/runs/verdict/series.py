@@ -56,7 +56,9 @@ def check_all(
     for key, (market, rule) in by_key.items():
         try:
             calendar, newest = trading_day.load(market), store.newest(key)
-            absent = not_waited_for(key, known) if rule == "fetched" or (rule == "minutes" and not newest) else None
+            absent = not_waited_for(key, known) if rule in ("fetched", "minutes") else None
+            if absent is not None and rule == "minutes" and newest and absent.state != "misfit":
+                absent = None
         except (NightdeskError, OSError) as error:
             yield Check(f"data {key}", "FAIL", f"cannot be read: {error}", "data")
             continue

@@ -9,13 +9,23 @@ from dataclasses import dataclass, field
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.meaning.names import CLOCKS, COLUMN_NAMES, FIELD_OF, RANKED
+from pyjobs.market.dumps.meaning.names import (
+    CLOCKS,
+    COLUMN_NAMES,
+    FIELD_OF,
+    RANKED,
+    own_name,
+    refuse_in_turns,
+    refuse_other_times,
+    refuse_other_volumes,
+    tickers_among_times,
+)
 from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.plausible import NO, YES, is_a_price
 from pyjobs.market.dumps.meaning.shapes import first_cell, headless_shape, shape_of
 from pyjobs.market.dumps.meaning.volumes import volume_of
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
-from pyjobs.market.dumps.reading.grid import Grid, has_gaps
+from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.whose.issuers import verdict
 from pyjobs.market.dumps.whose.symbols import pair_of, same_symbol
@@ -120,11 +130,14 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
     for place, name in enumerate(names):
         if place in record.values():
             continue
-        plain = column(name)
+        plain = column(own_name(name, names))
         role, rank = (shape.take[plain], 0) if shape and plain in shape.take else FIELD_OF.get(plain, ("", 0))
         if role and role not in record and role not in none:
             found.setdefault(role, []).append((rank, place))
     places = dict(record)
+    if tickers := tickers_among_times(grid, found.get("time", [])):
+        found["time"] = [each for each in found["time"] if each not in tickers]
+        found.setdefault("symbol", []).extend(tickers)
     for role, candidates in found.items():
         candidates.sort()
         twice = len(candidates) > 1 and (role not in RANKED or candidates[0][0] == candidates[1][0])
@@ -133,10 +146,15 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
             what = f"two columns are named {role}: {columns}; say which with `columns: {{{role}: NAME}}`"
             raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}")
         if role == "volume" and len(candidates) > 1:
-            _refuse_in_turns(grid, candidates)
+            refuse_in_turns(grid, candidates)
+            if shape is None:
+                refuse_other_volumes(grid, candidates)
         places[role] = candidates[0][1]
         if role == "time":  # of `date` and `open_time` the latter may be a time of day
             places[role] = next((at for _, at in candidates if is_time(first_cell(grid, at))), candidates[0][1])
+            if len(candidates) > 1 and shape is None:
+                dates = [each for each in candidates if not _is_clock(grid, each[1])]
+                refuse_other_times(grid, places[role], dates, instrument)
     _without_other_words(grid, places)
     _clock(grid, places, found.get("time", []))
     _unnamed_index(grid, places)
@@ -158,18 +176,6 @@ def _without_other_words(grid: Grid, places: dict[str, int]) -> None:
 
 def _words(grid: Grid, place: int) -> list[str]:
     return [str(each).upper() for each in grid.columns[place].cast("string").unique().to_pylist() if each]
-
-
-def _refuse_in_turns(grid: Grid, candidates: list[tuple[int, int]]) -> None:
-    """One field under two names, by turns: where the first has no value, another has."""
-    (_, first), *others = candidates
-    lacking = [row for row in range(len(grid)) if grid.cell(row, first) == ""] if has_gaps(grid, first) else []
-    for _, place in others:
-        row = next((row for row in lacking if grid.cell(row, place) != ""), None)
-        if row is not None:
-            one, two = (grid.names or [])[first], (grid.names or [])[place]
-            what = f"{one!r} is empty and {two!r} is not: one field? Write one name, or say `columns: {{volume: NAME}}`"
-            raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[row])}: {what}")
 
 
 def _told(grid: Grid, name: str, wanted: str) -> int:

@@ -66,12 +66,32 @@ def _is_naive(reading: Reading) -> bool:
 
 def whole_ends(st: Stamps, source: DumpSource) -> Stamps:
     """Times that are the last second of a bar, or the last minute of a day, moved to its end."""
-    if source.mark != "end" or source.instrument.layout == "ohlcv_close" or not _are_last(st, source):
+    if source.mark != "end":
         return st
+    if not _are_last(st, source):
+        return _short_ones_whole(st, source)
     step = MINUTE_MS if source.intraday else DAY_MS
     local = local_ms(st.ms, source.zone) if source.zone else st.ms
     ends = (local // step + 1) * step
     return replace(st, ms=localised(ends, source.zone)[0] if source.zone else ends)
+
+
+def _short_ones_whole(st: Stamps, source: DumpSource) -> Stamps:
+    """The last bar of a session that is shorter than the others, and ends with it, moved to a whole bar's end.
+
+    It is one where the end before it, of the bars that are counted from the open, is in the file, too.
+    """
+    if not source.intraday or source.all_day:
+        return st
+    hours, ends = source.hours, st.ms[st.kind == INSTANT]
+    short = (hours.closes_ms - hours.opens_ms) % source.bar_ms
+    last = (short > 0) & np.isin(hours.closes_ms, ends) & np.isin(hours.closes_ms - short, ends)
+    closes, more = hours.closes_ms[last], (source.bar_ms - short)[last]
+    if not closes.size:
+        return st
+    at = np.minimum(np.searchsorted(closes, st.ms), closes.size - 1)
+    here = (closes[at] == st.ms) & (st.kind == INSTANT)
+    return replace(st, ms=np.where(here, st.ms + more[at], st.ms))
 
 
 def _shown(reading: Reading, source: DumpSource) -> Literal["", "start", "end"]:

@@ -8,16 +8,17 @@ import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, DumpSource, Mask
-from pyjobs.market.dumps.reading.stamps import DATE, INSTANT, NAIVE, Stamps
+from pyjobs.market.dumps.reading.stamps import BAD, DATE, INSTANT, NAIVE, Stamps
 from pyjobs.market.dumps.reading.zones import local_ms, localised
 from utils.errors import BadDataError
 
-HOUR_MS = 3_600_000
+HOUR_MS, HALF_HOUR_MS = 3_600_000, 1_800_000
 FARTHEST_MS = 14 * HOUR_MS  # how far a place's clock is from UTC
 NOT_YET = 0  # the close of a date: its session's, when the calendar has been asked
 SATURDAY, SUNDAY = 5, 6
 MANY = 100_000
 NO_ZONE = "no time zone: write Z or +09:00, or epoch seconds, or say `zone:` of the file's clock"
+FEWEST = 3  # rows of which one is told from the others
 FEW_OFF = 20  # one day of so many may begin at an hour of its own
 Errors = dict[int, str]
 
@@ -85,7 +86,22 @@ def _daily(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]:
     own = timed & ~whole
     day[own] = source.hours.dates_of(st.ms[own] - (1 if source.mark == "end" else 0))
     errors |= _outside(st.ms, day, np.flatnonzero(timed), source)
+    if (live := _live(st, day, source)) is not None:
+        ts_ms[live] = source.now_ms + 1  # a price of when the file was made: that session had not closed
     return day, ts_ms, errors
+
+
+def _live(st: Stamps, day: IntArray, source: DumpSource) -> int | None:
+    """The newest row, where its time of day is within its session and that of no other row, which share one."""
+    hours = source.hours
+    if source.mark == "end" or hours.market == "FX" or len(day) < FEWEST or (st.kind == BAD).any():
+        return None
+    local = np.where((st.kind == INSTANT) & (st.ms % DAY_MS != 0), hours.local_ms(st.ms), st.ms)
+    newest, clock = int(local.argmax()), local % DAY_MS
+    at, here = hours.sessions_at(day[newest : newest + 1])
+    first, last = hours.local_ms(hours.opens_ms[at])[0], hours.local_ms(hours.closes_ms[at])[0]
+    alike = np.unique(np.delete(clock, newest)).size == 1 and clock[newest] not in np.delete(clock, newest)
+    return newest if alike and here[0] and first < local[newest] < last else None
 
 
 def _of_no_zone(st: Stamps, source: DumpSource) -> Errors:
@@ -100,9 +116,20 @@ def _of_no_zone(st: Stamps, source: DumpSource) -> Errors:
     elif hours.market != "FX":
         first, last = hours.clocks_ms()
         clock, whole = st.ms % DAY_MS, last - first >= DAY_MS
-        clocked &= whole | (clock < first) | (clock > last) | (hours.dates_of(st.ms) != utc_days(st.ms))
+        inside = clocked & _within(st.ms, source)
+        if inside.sum() == 1 < len(inside) and (st.ms % DAY_MS == st.ms[inside] % DAY_MS).sum() == 1:
+            inside[:] = False  # a price of when the file was made
+        clocked &= whole | (clock < first) | (clock > last) | (hours.dates_of(st.ms) != utc_days(st.ms)) | inside
         what += ", or write dates alone: it may be of another day"
     return dict.fromkeys(np.flatnonzero(clocked).tolist(), what)
+
+
+def _within(local: IntArray, source: DumpSource) -> Mask:
+    """Which times, by the exchange's clock, are neither near the open nor near the close of their session."""
+    hours = source.hours
+    at, here = hours.sessions_at(utc_days(local))
+    first, last = hours.local_ms(hours.opens_ms[at]) + HALF_HOUR_MS, hours.local_ms(hours.closes_ms[at]) - HALF_HOUR_MS
+    return np.asarray(here & (local > first) & (local < last), np.bool_)
 
 
 def _off_the_others(st: Stamps, timed: Mask, source: DumpSource) -> tuple[IntArray, Errors]:
@@ -112,7 +139,7 @@ def _off_the_others(st: Stamps, timed: Mask, source: DumpSource) -> tuple[IntArr
     usual = int(clocks[counts.argmax()])
     late = (local - usual) % DAY_MS
     off = timed & (np.minimum(late, DAY_MS - late) > HOUR_MS)
-    if off.sum() * FEW_OFF > max(timed.sum(), FEW_OFF) or timed.sum() < 3:
+    if off.sum() * FEW_OFF > max(timed.sum(), FEW_OFF) or timed.sum() < FEWEST:
         return np.zeros(len(late), np.int64), {}  # the spacing decides what they are
     what = f"begins at another time of day than the others ({_clock(usual)})"
     return np.where(off, late, 0), dict.fromkeys(np.flatnonzero(off).tolist(), what)
@@ -125,13 +152,11 @@ def _clock(ms: int) -> str:
 def _ends(start: IntArray, length: int, source: DumpSource) -> IntArray:
     """A day or a week after each start, by the clock of the file's zone.
 
-    Without a zone, or where summer time moves the starts by an hour: the next start or an hour more.
+    Where another clock's summer time moves the starts by an hour: the next start or an hour more.
     """
-    if source.zone:
-        return localised(local_ms(start, source.zone) + length, source.zone)[0]
-    hours = np.unique(start % DAY_MS)
-    if hours.size == 1:
-        return start + length
+    local = local_ms(start, source.zone) if source.zone else start
+    if np.unique(local % DAY_MS).size == 1:
+        return localised(local + length, source.zone)[0] if source.zone else start + length
     order = np.unique(start)
     after = np.append(order[1:], 2**62)[np.searchsorted(order, start)]
     return np.asarray(np.where(after - start < length, start + length, np.minimum(after, start + length + HOUR_MS)))
@@ -171,8 +196,8 @@ def _longer(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]
     weekly, timed = source.instrument.timeframe == "1w", st.kind == INSTANT
     weekday = (day - 1) % 7  # ordinal 1 is a Monday
     if weekly and source.all_day:
-        fixed = np.unique(weekday)
-        if source.mark != "end" and fixed.size == 1 and (fixed[0] != 0 or (st.ms[timed] % DAY_MS).any()):
+        fixed, own = np.unique(weekday), bool((st.ms[timed] % DAY_MS).any())
+        if source.mark != "end" and (fixed.size == 1 or _one_clock(st.ms)) and (fixed[0] != 0 or own):
             ends = _ends(np.where(timed, st.ms, (day - EPOCH_ORDINAL) * DAY_MS), 7 * DAY_MS, source)
             return utc_days(ends - 1), ends, errors
     if weekly and not source.all_day:
@@ -189,20 +214,29 @@ def _longer(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]
     return _last_session(first, last, source), np.full(len(day), NOT_YET, np.int64), errors
 
 
+def _one_clock(ms: IntArray) -> bool:
+    """Whether all weeks begin at one time of the week, give or take summer time's hour."""
+    late = (ms - ms[:1] + 7 * DAY_MS // 2) % (7 * DAY_MS)
+    return bool(late.size and late.max() - late.min() <= HOUR_MS)
+
+
 def _dates(st: Stamps, source: DumpSource) -> tuple[IntArray, Errors]:
     """The date that each time has where it was written; of months also what may be of the one before or after."""
     back = 1 if source.mark == "end" else 0
     day, timed = utc_days(st.ms), st.kind == INSTANT
-    if source.zone:
-        day[timed] = utc_days(local_ms(st.ms[timed], source.zone) - back)
-        return day, {}
     moved = timed & ((st.ms % DAY_MS != 0) | (back == 1))
+    if source.zone:
+        local = local_ms(st.ms, source.zone)
+        named = timed & (source.all_day | (source.hours.market == "FX") | (local % DAY_MS == 0))
+        day[named] = utc_days(local[named] - back)
+        moved &= ~named  # a time of day shows another clock than the exchange's, whose date it is
     day[moved] = source.hours.dates_of(st.ms[moved] - back)
     if source.instrument.timeframe != "1mo":
         return day, {}
     turn = FARTHEST_MS if source.mark != "end" else -FARTHEST_MS
-    near = day.copy()
+    near, naive = day.copy(), (st.kind == NAIVE) & st.has_clock()
     near[moved] = source.hours.dates_of(st.ms[moved] - back + turn)
+    near[naive] = utc_days(st.ms[naive] - back + turn)
     other = _span(near, weekly=False)[0] != _span(day, weekly=False)[0]
     if source.mark:
         return np.where(other, near, day), {}

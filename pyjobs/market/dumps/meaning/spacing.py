@@ -5,6 +5,8 @@ and so are several rows of one time whose prices are no correction of each other
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
@@ -23,6 +25,7 @@ FEWEST = 2
 FEW_ROWS, MONTH_ENDS = 4, 5
 SHORT_MONTH = 27  # days
 MONTHS_APART = {1: "one month apart", 3: "one quarter apart", 6: "one half-year apart", 12: "one year apart"}
+STRETCHES, STRETCH = (7, 30, 91), 8  # such lengths, and so many steps of one in a row, are no gaps
 FEW_STEPS, LONGEST_SESSION_MS = 3, 9 * 3_600_000
 OVERLAP_MS = 20 * 3_600_000  # days begin further apart, also where summer time takes an hour
 LENGTHS = (
@@ -36,8 +39,12 @@ FEW_DAYS = (2, 3, 4)  # apart: bars of several days of a market that never close
 def refuse_other_spacing(table: Table, source: DumpSource) -> None:
     """Raise BadDataError when the rows' times show that they are no bars of the timeframe, or not of one symbol."""
     left_out = (table.wrong >= 0) | (table.ts_ms > source.now_ms)
+    if source.instrument.start:
+        left_out |= table.day < dt.date.fromisoformat(source.instrument.start).toordinal()
     if left_out.any():
-        table = table.pick(~left_out)
+        wrong, table = int((table.wrong >= 0).sum()), table.pick(~left_out)
+        if wrong > len(table):
+            return  # those that are left show nothing, and what is wrong with most is said later
     _refuse_several(table, source)
     rising = len(table) > 1 and bool((table.stamp[1:] > table.stamp[:-1]).all())
     stamps = table.stamp if rising else np.unique(table.stamp)
@@ -50,6 +57,27 @@ def refuse_other_spacing(table: Table, source: DumpSource) -> None:
         raise BadDataError(
             f"{where} and the next: its rows are {seems}, not bars of {source.instrument.timeframe}: say `timeframe:`"
         )
+    if not source.intraday:
+        _refuse_stretch(table, stamps, source)
+
+
+def _refuse_stretch(table: Table, stamps: IntArray, source: DumpSource) -> None:
+    """Raise BadDataError for a part of the file, such as its oldest years, whose rows are of longer bars."""
+    days = stamps // DAY_MS
+    for days_long, name in LENGTHS:
+        if days_long <= OWN[source.instrument.timeframe] or days_long not in STRETCHES:
+            continue
+        near = np.abs(np.diff(days) - days_long) <= (0 if days_long < SHORT_MONTH else 3)
+        edges = np.flatnonzero(np.diff(np.concatenate(([False], near, [False])).astype(np.int8)))
+        for first, last in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            if last - first >= STRETCH and _is_regular(stamps[first : last + 1], days[:0], days_long):
+                at = int(np.flatnonzero(table.stamp == stamps[first])[0])
+                since, until = (date_text(int(days[each]) + EPOCH_ORDINAL) for each in (first, last))
+                raise BadDataError(
+                    f"{source.labels[int(table.part[at])]}: {source.unit} {int(table.line[at])}: its rows from {since} "
+                    f"to {until} are {name} apart, no bars of {source.instrument.timeframe}: "
+                    "`start:` leaves older rows out"
+                )
 
 
 def _refuse_several(table: Table, source: DumpSource) -> None:

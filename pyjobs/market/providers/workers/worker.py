@@ -7,11 +7,9 @@ the matter the client is stopped, by an exception it cannot catch: it neither re
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -25,6 +23,7 @@ from pyjobs.market.providers.wire import judged as answers
 from pyjobs.market.providers.wire.http_answer import Answer, Fault, Stopped, excerpt, sent_s
 from pyjobs.market.providers.wire.scrub import hide, scrubbed
 from pyjobs.market.providers.workers.loading import load
+from utils.alarm import alarm
 from utils.errors import ExternalKind
 
 if TYPE_CHECKING:
@@ -192,31 +191,13 @@ def watch_requests(watch: Watch) -> None:
         record = watch.record
         if not record.before(url):
             raise NotNeeded(url)
-        with whole_within(PAUSES_IN_ALL * watch.pause_s):
+        longest_s = PAUSES_IN_ALL * watch.pause_s  # requests' own limit is for each byte, and a server may drip
+        with alarm(longest_s, TimeoutError(f"still sending after {longest_s:g} s")):
             response = _exchange(record, url, lambda: send(session, request, **options))
         record.see(answer_of(response))
         return response  # type: ignore[no-any-return]  # _exchange passes on what send returns
 
     requests.Session.send = seen  # type: ignore[method-assign,assignment]  # only in this process
-
-
-@contextlib.contextmanager
-def whole_within(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in requests after `seconds`: its own limit is for each byte, and a server may drip.
-
-    https://requests.readthedocs.io/en/latest/user/quickstart/#timeouts
-    """
-
-    def stop(*_: object) -> None:
-        raise TimeoutError(f"still sending after {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def watch_curl(watch: Watch) -> None:
