@@ -7,11 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.issuers import is_isin
+from pyjobs.market.dumps.identity.symbols import compared, pair_of, same_symbol
 from pyjobs.market.dumps.meaning.names import FIELD_OF
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
+<<<<<<< HEAD:pyjobs/market/dumps/whose/tickers.py
 from pyjobs.market.dumps.whose.issuers import code_in, is_isin, is_known, is_known_name, is_spelling, verdict
 from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol, spellings
+=======
+>>>>>>> main:pyjobs/market/dumps/identity/tickers.py
 from utils.errors import BadDataError
 
 UNITS = frozenset(
@@ -73,8 +78,13 @@ _PAIR = re.compile(r"\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)")
 def told_above(grid: Grid, instrument: Instrument) -> None:
     """Note the symbol that a line before the table gives (`Symbol: MSFT`), or the ISIN that one is (Euronext's).
 
+<<<<<<< HEAD:pyjobs/market/dumps/whose/tickers.py
     A title that has a code or a known name (`AAPL 1D`, `Apple Inc. (AAPL)`) is noted where it is another one's, and
     neither the file's name nor another line says that the file is the instrument's.
+=======
+    A title that is a code (`AAPL`, `Apple Inc. (AAPL)`) is noted where it is plainly another symbol's, and neither the
+    file's name nor another line names the symbol.
+>>>>>>> main:pyjobs/market/dumps/identity/tickers.py
     """
     for line in grid.preamble:
         text = line.strip(' \t",;#')
@@ -117,7 +127,7 @@ def _is_anothers(title: str, instrument: Instrument) -> bool:
 
 
 def one_ticker(grid: Grid, instrument: Instrument) -> None:
-    """Leave of a grid whose columns are named by field and ticker those of the instrument, by their field's name.
+    """Reduce a grid with columns named by field and ticker to those of the instrument, by their field's name.
 
     Raises BadDataError when it holds several tickers and none of them is the instrument.
     """
@@ -143,7 +153,7 @@ def of_the_symbol(grids: list[Grid], symbol: str) -> tuple[list[Grid], Finding |
     """The files, and a workbook's sheets, that are named after the symbol, where some are and some are not; else all
     files, and of a workbook the first sheet. A finding names the others.
 
-    Raises BadDataError for a workbook whose sheets are all named as other symbols.
+    Raises BadDataError for a workbook with every sheet named as another symbol.
     """
     mine = [each for each in grids if is_named(each.label, symbol)]
     if not mine:
