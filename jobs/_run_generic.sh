@@ -45,7 +45,8 @@ skip() {
   [[ $1 == 200 ]] || outcome=skip:outside-hours
   TZ=UTC0 printf -v stamp '%(%Y-%m-%d %H:%M:%S)T' $((${NIGHTDESK_NOW:-$EPOCHSECONDS} + UTC_OFFSET))
   [[ ! -t 1 ]] || printf '[SKIP] %s\n' "$WHY"
-  add "$LOG" "$stamp [SKIP] $WHY (guard $GUARD, $1)"
+  add "$LOG" "$stamp [SKIP] $WHY (guard $GUARD, $1)" || set -- 73
+  [[ $1 != 73 ]] || { record "${JOB:-$NAME}" 73 fail "logs/${LOG##*/}" && exit 73; }
   record "${JOB:-$NAME}" 0 "$outcome" "logs/${LOG##*/}"
   [[ ! ${NIGHTDESK_HOLDER:-} ]] || : >"$NIGHTDESK_HOLDER"
   exit 0

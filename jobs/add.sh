@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Summary: add a line to a file whose disk may never answer. Sourced by lib.sh, never run.
 
-PATIENCE_S=30 NO_ANSWER=([73]=": its disk or server has not answered for 30 s (mount, dmesg): mend that")
+PATIENCE_S=30
 
 # add FILE LINE: to its end; where that cannot be, as with a pipe in its place, it costs one line of stderr. On a disk of
 # its own a process tries it that has neither lock nor output of ours (a millisecond): no answer is 73, after a while.
@@ -13,8 +13,13 @@ add() {
     put "$@" 2>/dev/null || told=1
   fi
   ((told)) || return 0
-  printf '%s: cannot add to %s%s\n' "${0##*/}" "$1" "${NO_ANSWER[told]:-}" >&2
-  ((told == 1)) || return "$told"
+  if ((told == 1)); then
+    printf '%s: cannot add to %s\n' "${0##*/}" "$1" >&2
+  else
+    printf '%s: cannot add to %s: its disk or server has not answered for %s s (mount, dmesg): mend that\n' "${0##*/}" "$1" "$PATIENCE_S" >&2
+    PATIENCE_S=3 # what comes after is most likely on the same one
+    return 73
+  fi
 }
 
 put() {

@@ -17,3 +17,12 @@ holds() {
   for fd in "/proc/$1/fd/"*; do [[ ! $fd -ef $2 ]] || return 0; done
   return 1
 }
+
+# stuck: which processes of a run that is over keep its lock, since nothing can end them; nothing while it runs.
+stuck() {
+  local word since left
+  while IFS=$'\t' read -r word since left; do
+    [[ $word != stuck ]] || printf '; that run is over, but since %(%F %T)T UTC no signal ends %s: it waits for a disk or a %s' \
+      "$since" "$left" "server that does not answer (mount, dmesg): mend that, or restart the machine; the lock is free as soon as it has ended"
+  done < <([[ ! -f $HOLDER ]] || cat -- "$HOLDER")
+}

@@ -1,8 +1,11 @@
 """Where a job's output goes: a dated log with every line stamped, or straight through; neither ever fails the job."""
 
+import _thread  # as in utils/files/in_time.py
 import os
 import time
 
+PATIENCE_S = 30.0
+MOST_WAITING = 1 << 20
 CHUNK_BYTES = 1 << 17
 JUDGED_BYTES = 1 << 16
 OWN_RECORDS = (b"[START] ", b"[END] ")  # who reads a log takes these for ours: no line of a job begins so
@@ -33,14 +36,81 @@ class Tail:
         return bytes(self.kept[-self.size :])
 
 
-class Log:
-    """A dated log: every line stamped; a full disk costs lines, never the job.
+class Scribe:
+    """Writes to an open file, in order, in a thread: nobody waits for a disk that stops answering while a job runs.
 
-    `lost_bytes` counts what could not be written, `problem` is the reason.
+    A system call that hangs cannot be ended. What comes meanwhile is kept, up to a limit, and written when the disk is
+    back; `lost_bytes` were not, `problem` is the reason.
     """
 
+    def __init__(self, fd, problem=""):
+        self.fd, self.lost_bytes, self.problem = fd, 0, problem
+        self._waiting, self._bytes, self._began = [], 0, 0.0
+        self._guard, self._idle = _thread.allocate_lock(), _thread.allocate_lock()
+        self._at_work, self._given_up = False, False
+
+    def put(self, data):
+        """Write this, sooner or later; waits, for a while and once, only when much is waiting already."""
+        if self.fd < 0 or (self._bytes > MOST_WAITING and (self._given_up or not self.is_done())):
+            with self._guard:
+                self.lost_bytes += len(data)
+            return
+        with self._guard:
+            self._waiting.append(data)
+            self._bytes += len(data)
+            if self._at_work:
+                return
+            self._at_work, self._began = True, time.monotonic()
+            self._idle.acquire()
+        try:
+            _thread.start_new_thread(self._write_all, ())
+        except RuntimeError:  # this user may have no more threads
+            self._write_all()
+
+    def is_done(self):
+        """Whether all is written, or counted as lost, after a while; False: the disk does not answer."""
+        if self._at_work:
+            if not self._idle.acquire(timeout=max(self._began + PATIENCE_S - time.monotonic(), 0.01)):
+                self.problem, self._given_up = f"has not answered for {PATIENCE_S:.0f} s", True
+                return False
+            self._idle.release()
+        return True
+
+    def unwritten(self):
+        """How many bytes are not in the file."""
+        with self._guard:
+            return self.lost_bytes + self._bytes
+
+    def _write_all(self):
+        while True:
+            with self._guard:
+                if not self._waiting:
+                    self._at_work = False
+                    self._idle.release()
+                    return
+                data, self._began = b"".join(self._waiting), time.monotonic()
+                self._waiting.clear()
+            self._write(data)
+            with self._guard:
+                self._bytes, self._given_up = self._bytes - len(data), False
+
+    def _write(self, data):
+        done = 0
+        try:
+            while done < len(data):
+                done += os.write(self.fd, data[done : done + CHUNK_BYTES] if done else data)
+        except OSError as error:
+            self.problem = error.strerror
+        with self._guard:
+            self.lost_bytes += len(data) - done
+
+
+class Log(Scribe):
+    """A dated log: every line stamped; a full disk costs lines, never the job."""
+
     def __init__(self, path, utc_offset_s):
-        self.offset_s, self.at_line_start, self.lost_bytes, self.problem = utc_offset_s, True, 0, ""
+        super().__init__(-1)
+        self.offset_s, self.at_line_start = utc_offset_s, True
         self.tail, self.held, self.begun = Tail(JUDGED_BYTES), "", b""
         asked = os.environ.get("NIGHTDESK_ECHO")  # "output": what the job prints, and none of our own lines
         self.echo = os.isatty(1) or asked in ("1", "output")
@@ -51,7 +121,7 @@ class Log:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self.fd = os.open(path, flags, 0o644)
         except OSError as error:
-            self.fd, self.problem = -1, error.strerror
+            self.problem = error.strerror
             warn(f"no log: {path}: {error.strerror}; the job runs all the same")
 
     def output(self, chunk, _source=0):
@@ -78,7 +148,7 @@ class Log:
             if word in chunk:
                 body = body.replace(stamp + word, stamp + b"\\" + word)
         self.at_line_start = chunk.endswith(b"\n")
-        self._write(body[: -len(stamp)] if self.at_line_start else body)
+        self.put(body[: -len(stamp)] if self.at_line_start else body)
 
     def say(self, text):
         """Add a line of our own."""
@@ -89,7 +159,7 @@ class Log:
         line = text.encode("utf-8", "surrogateescape") + b"\n"
         if self.echo_own:
             write_all(1, line)
-        self._write((b"" if self.at_line_start else b"\n") + self.stamp() + line)
+        self.put((b"" if self.at_line_start else b"\n") + self.stamp() + line)
         self.at_line_start = True
 
     def hold(self, text):
@@ -114,24 +184,22 @@ class Log:
             self._stamp = time.strftime("%Y-%m-%d %H:%M:%S ", time.gmtime(now + self.offset_s)).encode()
         return self._stamp
 
-    def _write(self, data):
-        done = 0
-        while done < len(data) and self.fd >= 0:
-            try:
-                done += os.write(self.fd, data[done : done + CHUNK_BYTES] if done else data)
-            except OSError as error:
-                self.problem = error.strerror
-                break
-        self.lost_bytes += len(data) - done
-
 
 class PassThrough:
     """No log: output goes where it was going, and its end is kept for the judge."""
 
-    lost_bytes = 0
+    problem = ""
 
     def __init__(self):
         self.tail = Tail(JUDGED_BYTES)
+
+    def is_done(self):
+        """Nothing is kept here."""
+        return True
+
+    def unwritten(self):
+        """Nor lost."""
+        return 0
 
     def output(self, chunk, source):
         """Hand on what the command printed on stdout (1) or stderr (2)."""

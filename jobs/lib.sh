@@ -65,7 +65,8 @@ record() {
   [[ $now && $now != *[!0-9]* && ${#now} -le 12 ]] || now=$EPOCHSECONDS
   umask 027 # whoever calls this ends right after it
   printf -v now '"session":"%s","start":%d,"end":%d,"attempts":0,"code":%d' "${RUN_DATE:-}" "$now" "$now" "$2"
-  add "$file" "{\"job\":\"${1%%@*}\",\"instance\":\"${instance#@}\",$now,\"outcome\":\"$3\",\"log\":\"$4\"}"
+  now="{\"job\":\"${1%%@*}\",\"instance\":\"${instance#@}\",$now,\"outcome\":\"$3\",\"log\":\"$4\"}"
+  add "$file" "$now" || add "$NIGHTDESK_HOME/.locks/history.jsonl" "$now" # the next job brings it from there
 }
 
 # supervise ARG…: become the supervisor (jobs/supervise.py, imported, so that its compiled form is kept).

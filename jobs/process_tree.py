@@ -6,11 +6,14 @@ import os
 import select
 import time
 
-from job_log import CHUNK_BYTES, warn
+from job_log import CHUNK_BYTES, now_s, warn
+from utils.foreign_text import quoted
 
 STOP_SIGNALS = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "SIGINT", signal.SIGHUP: "SIGHUP"}
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 F_SETPIPE_SZ = 1031
+NAMED_COLUMNS = 1000
+CURE = "each waits for a disk or a server that does not answer (mount, dmesg): mend that, or restart the machine"
 INSIST_S = 10.0  # after so long of killing, what is left is named
 
 
@@ -166,9 +169,21 @@ class Tree:
             code = first_known(self.reap(pid), code)
             if not named and time.monotonic() >= until:
                 named = True
-                left = describe(below(os.getpid()))
-                self.sink.say(f"[WARN] these processes cannot be ended, the lock is kept until they have: {left}")
+                self._name(below(os.getpid()))
         return first_known(self.reap(pid), code)
+
+    def _name(self, left):
+        """Say who keeps the lock: in the log, on stderr, and in the holder file, for health and the next start."""
+        text = f"these processes cannot be ended, the lock is kept until they have: {describe(left)}; {CURE}"
+        self.sink.say(f"[WARN] {text}")
+        warn(text)
+        if self.witness:
+            self.witness.note(stuck_line(left))
+
+
+def stuck_line(pids):
+    """Who cannot be ended, and since when, as a line of the holder file."""
+    return f"stuck\t{int(now_s())}\t{quoted(describe(pids), NAMED_COLUMNS)}\n"
 
 
 def first_known(code, other):

@@ -50,15 +50,16 @@ say_holder() {
     while read -r _ _ _ _ pid where _ && [[ $where != *:"$inode" ]]; do pid=''; done </proc/locks
     what=$(tr '\0' ' ' 2>/dev/null <"/proc/${pid:-none}/cmdline") || what='a process this user cannot see'
   fi
-  printf 'run_with_lock.sh: busy: %s is held by pid %s%s: %s\n' \
-    "'$NAME'" "${pid:-unknown}" "${since:+ for $((${NIGHTDESK_NOW:-$EPOCHSECONDS} - since)) s}" "$what" >&2
+  printf 'run_with_lock.sh: busy: %s is held by pid %s%s: %s%s\n' \
+    "'$NAME'" "${pid:-unknown}" "${since:+ for $((${NIGHTDESK_NOW:-$EPOCHSECONDS} - since)) s}" "$what" "$(stuck)" >&2
 }
 
 # end_survivors: the last run was killed together with its supervisor. What is left of it is ended before a new one.
 end_survivors() {
   "$PYTHONBIN" -I -S -c 'import sys; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]; import survivors
 sys.exit(survivors.main(sys.argv[2:]))' "$ROOT" "$MARK" "$HOLDER" {LOCK_FD}>&- ||
-    die 75 "'$NAME': what is left of the last run cannot be ended; not starting"
+    die 75 "'$NAME': what is left of the last run cannot be ended; not starting. It waits for a disk or a server that \
+does not answer (mount, dmesg): mend that, or restart the machine; the next start then goes on"
 }
 
 NAME=''

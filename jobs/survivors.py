@@ -9,10 +9,12 @@ import _signal as signal  # as in supervise.py
 import os
 import time
 
-from process_tree import describe, descendants, signal_quietly, table
+from process_tree import describe, descendants, signal_quietly, stuck_line, table
+from utils.files.in_time import is_silence, within
 
 FIRST_LOOK_S, NEXT_LOOKS, RARELY_S = 0.05, 3.0, 10.0
 PATIENCE_S = 10.0
+NOTED_S = 3.0
 EMPTY_LOOKS = 5  # so many in a row: one look alone misses a process that forks and exits all the time
 
 
@@ -30,13 +32,17 @@ class Witness:
             processes = table()
             now = {(pid, processes[pid][2]) for pid in descendants({os.getpid()}, processes)}
             new, self.noted = now - self.noted, now
-            try:
-                if new:
-                    os.write(self.fd, "".join(f"{boot()} {pid} {start}\n" for pid, start in sorted(new)).encode())
-            except OSError:
-                pass  # a full disk: two witnesses are left
+            if new:
+                self.note("".join(f"{boot()} {pid} {start}\n" for pid, start in sorted(new)))
             self.due = time.monotonic() + self.pause_s
         return self.due
+
+    def note(self, lines):
+        """Add lines to the file; on a full disk two witnesses are left, on one that is away it is not tried again."""
+        try:
+            within(NOTED_S, lambda: os.write(self.fd, lines.encode("utf-8", "surrogateescape")), "the holder file")
+        except OSError as error:
+            self.fd = -1 if is_silence(error) else self.fd
 
 
 def boot():
@@ -133,6 +139,7 @@ def main(argv):
         for pid in left:
             signal_quietly(pid, number)
         if passed_s > PATIENCE_S:
+            Witness(os.open(holder, os.O_WRONLY | os.O_APPEND)).note(stuck_line(left))
             return 75
         time.sleep(0.25 if number == signal.SIGTERM else 0.0)
     return 0

@@ -8,7 +8,6 @@ never a run.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -33,6 +32,7 @@ from pyjobs.runs.run_folder import Building
 from pyjobs.runs.verdict import repos as pinned_repos
 from pyjobs.runs.witness import Witness
 from utils import clock, paths, trading_day
+from utils.alarm import seconds_of
 from utils.cli import Parser
 from utils.errors import (
     EXTERNAL_KINDS,
@@ -144,7 +144,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         pool=pool,
         session=known,
         zone_s=trading_day.load(desk.market).utc_offset_s(now.timestamp()),
-        limit_s=float(os.environ.get("STEP_LIMIT_S") or STEP_LIMIT_S),
+        limit_s=seconds_of("STEP_LIMIT_S", STEP_LIMIT_S),
     )
     return building, night
 

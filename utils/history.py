@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOCK_WAIT_S = 2.0  # a line takes microseconds
 FILE_MODE = 0o640
+NEWEST, ASIDE = "/logs/history.jsonl", "/.locks/history.jsonl"  # below the home; of ASIDE see `bring`
 
 
 def to_json_line(record: Mapping[str, str | int | float | None]) -> bytes:
@@ -57,8 +58,11 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> bool:
     False: another process has kept the file locked, so the line was added without the lock (one write, which the system
     does not mix with another's). Raises OSError (the file is then as long as before).
     """
+    return _add(path, to_json_line(record))
+
+
+def _add(path: str, line: bytes) -> bool:
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    line = to_json_line(record)
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, FILE_MODE)
     try:
         here = os.fstat(fd)
@@ -75,6 +79,28 @@ def append(path: str, record: Mapping[str, str | int | float | None]) -> bool:
     finally:
         os.close(fd)
     return mine
+
+
+def bring(home: str) -> None:
+    """Add to the history the lines that were kept aside while it could not be written, but for those it has already.
+
+    Raises OSError (all of them are then still where they were).
+    """
+    try:
+        aside = os.open(home + ASIDE, os.O_RDWR | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    try:
+        size = os.fstat(aside).st_size
+        if size and lock(aside):
+            known = set(_opened(home + NEWEST) or ())
+            kept = os.pread(aside, size, 0).decode(errors="replace").splitlines(keepends=True)
+            lines = "".join(line for line in kept if line not in known)
+            if lines:
+                _add(home + NEWEST, lines.encode())
+            os.ftruncate(aside, 0)
+    finally:
+        os.close(aside)
 
 
 def read(folder: Path, passed_over: list[str] | None = None) -> Iterator[dict[str, Any]]:
@@ -102,7 +128,7 @@ def read(folder: Path, passed_over: list[str] | None = None) -> Iterator[dict[st
             newest.close()
 
 
-def _opened(path: Path) -> TextIO | None:
+def _opened(path: Path | str) -> TextIO | None:
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     except FileNotFoundError:

@@ -47,7 +47,10 @@ _SECRET_VALUE = re.compile(
     r"(?i)((?:[?&]|\b)(?:api[-_]?key|apikey|key|access[-_]?token|token|secret|signature|sig|password|passwd|pw|crumb)=)"
     r"[^&\s'\"<>)]+"
 )
-_URL_LOGIN = re.compile(r"(://[^/\s:@]+:)[^/\s@]+@")
+_URL_LOGIN = re.compile(r"(://[^/\s:@]+:)[^/\s@]+@|(://)[^/\s:@]{16,}@")  # of one word a token, as git's; git@ is none
+_HEADER = re.compile(
+    r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|apca-api-[a-z-]+)(['\"]?\s*[:=]\s*(?:b(?=['\"]))?['\"]?)[^'\"\r\n]+"
+)
 
 
 def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None = None) -> int:
@@ -158,8 +161,9 @@ def outcome_line(record: Mapping[str, object]) -> bytes:
 
 
 def redacted(text: str) -> str:
-    """`text` without the values of `key=`, `token=` and passwords in URLs: clients print the URLs they asked for."""
-    return _URL_LOGIN.sub(r"\1***@", _SECRET_VALUE.sub(r"\1***", text))
+    """`text` without the values of `key=`, `token=`, logins in URLs and headers that prove who asks: clients print what
+    they asked for, and how."""
+    return _HEADER.sub(r"\1\2***", _URL_LOGIN.sub(r"\1\2***@", _SECRET_VALUE.sub(r"\1***", text)))
 
 
 def verb_name(main: Callable[..., object]) -> str:

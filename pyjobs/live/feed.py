@@ -82,7 +82,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
 
     `Answer.persisted`, `told` and `noted`.
     """
-    from pyjobs.market.ingest import backfill
+    from pyjobs.market.ingest import backfill, silence
     from pyjobs.market.ingest.for_each_series import series_lock
     from pyjobs.market.ingest.sources import Sources
 
@@ -96,6 +96,8 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
             raise CannotWriteError("FORCE_PERSIST_FAIL=1 rehearses a failed write")
         return answer
 
+    if store.partitions(spec.key) and silence.resting(store, spec.key, source, now_ms):
+        return True, (), False
     back_ms = int(bars * TIMEFRAME_MS[spec.timeframe] * EXTRA)
     if is_daily(spec.timeframe):
         back_ms *= 2
@@ -104,6 +106,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
             done = backfill.ingest_resume(
                 store, spec.key, replace(source, ask=noted), lookback_ms=back_ms, now_ms=now_ms, progress=_quiet
             )
+            silent = silence.note_asked(store, spec.key, source, now_ms, hint="")
     except NetworkForbidden:
         return True, ("no provider was asked: ALLOW_NET_FETCH=0; the store's bars are used",), False
     except LockBusyError:
@@ -112,7 +115,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
         if not came:
             raise
         return False, (f"the bars could not be stored: {error}",), False
-    return True, done.got.news, bool(done.got.news)
+    return True, (*done.got.news, *[silent] * bool(silent)), bool(done.got.news)
 
 
 def _quiet(_: int, __: int, ___: str) -> None:

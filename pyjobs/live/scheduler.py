@@ -275,7 +275,7 @@ def notify(text: str) -> None:
 def watchdog_s(environ: Mapping[str, str]) -> float:
     """Within how many seconds systemd wants to hear from this process; endless where it does not ask it."""
     usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
-    asked = usec.isdecimal() and int(usec) > 0 and pid in ("", str(os.getpid()))
+    asked = usec.isdecimal() and len(usec) < 16 and int(usec) > 0 and pid in ("", str(os.getpid()))
     return int(usec) / 1e6 if asked else float("inf")
 
 

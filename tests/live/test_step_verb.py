@@ -107,6 +107,22 @@ def test_news_is_noted_until_a_step_has_printed_it(world: World, capsys: pytest.
     assert known is not None and known.told == ()
 
 
+def test_a_dead_pair_is_asked_for_ever_less_often_and_each_step_ends_well(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.step() == 0
+    world.fake.market.halt("BTCUSD", NOON_S * 1000, (NOON_S + 86_400) * 1000)
+    assert world.step(14_400) == 0
+    asked = len(world.fake.requests("bitfinex"))
+    assert "silent since 2026-11-20 12:05 UTC: asked ever less often" in capsys.readouterr().out
+    for _ in range(6):  # four hours of silence rest a quarter of an hour
+        assert world.step(120) == 0
+    assert len(world.fake.requests("bitfinex")) == asked and "silent" not in capsys.readouterr().out
+    world.fake.market.reset()
+    assert world.step(300) == 0
+    assert len(world.fake.requests("bitfinex")) > asked and int(world.rows[-1]["ts_ms"]) > (NOON_S + 14_400) * 1000
+
+
 def test_without_the_network_the_store_is_enough(world: World) -> None:
     assert world.step() == 0
     asked = len(world.fake.requests("bitfinex"))

@@ -34,6 +34,7 @@ def a_log(job_log: Any, path: Path, pieces: list[bytes], *ends: str) -> list[byt
         log.output(piece)
     for end in ends:
         log.say(end)
+    assert log.is_done()
     return [line[20:] for line in path.read_bytes().splitlines()]
 
 

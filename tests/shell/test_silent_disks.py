@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.shell.conftest import FRIDAY_NOON_IN_SEOUL, ROOT, House
+from tests.shell.conftest import APART, FRIDAY_NOON_IN_SEOUL, HANGS_S, ROOT, House
+from tests.shell.test_own_records import job_log  # noqa: F401  # a fixture
+from utils import history
 
 SATURDAY = FRIDAY_NOON_IN_SEOUL + 86_400
 IMPATIENT = """
@@ -62,6 +67,94 @@ def test_a_line_that_its_disk_does_not_take_costs_a_while_and_is_no_success(hous
     assert f"cannot add to {house.home}/logs/x.log: its disk or server has not answered" in done.stderr.decode()
 
 
+def test_a_log_whose_disk_stops_answering_costs_lines_and_goes_on_when_it_is_back(
+    job_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_log, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(job_log, "MOST_WAITING", 1000)
+    read_end, write_end = os.pipe()  # one that is full answers a writer as a disk that is away does: not at all
+    os.set_blocking(write_end, False)
+    filled = os.write(write_end, bytes(1 << 20))
+    os.set_blocking(write_end, True)
+    log = job_log.Scribe(write_end)
+    for piece in (b"in the call", b"a" * 980, b"b" * 20):  # what waits may be a thousand bytes
+        log.put(piece)
+    began = time.monotonic()
+    log.put(b"too much")
+    log.put(b"and more, at once")
+    assert 0.05 < time.monotonic() - began < HANGS_S
+    assert not log.is_done() and log.problem == "has not answered for 0 s"
+    assert log.unwritten() == 11 + 980 + 20 + 8 + 17
+    received = bytearray()
+    while len(received) < filled + 11 + 980 + 20:
+        received += os.read(read_end, 1 << 20)
+    assert received[filled:] == b"in the call" + b"a" * 980 + b"b" * 20
+    assert log.is_done() and log.unwritten() == 8 + 17
+    log.put(b"back")
+    assert os.read(read_end, 100) == b"back"
+
+
+def test_what_was_kept_aside_is_brought_to_the_history_once(tmp_path: Path) -> None:
+    home = str(tmp_path)
+    (tmp_path / ".locks").mkdir()
+    history.bring(home)  # there is nothing
+    history.append(home + history.NEWEST, {"job": "known", "end": 1})
+    with (tmp_path / "logs/history.jsonl").open("a") as file:
+        file.write('{"job":"torn')
+    for name in ("known", "new"):
+        history.append(home + history.ASIDE, {"job": name, "end": 1})
+    history.bring(home)
+    history.bring(home)
+    assert (tmp_path / "logs/history.jsonl").read_text().splitlines() == [
+        '{"job":"known","end":1}', '{"job":"torn', '{"job":"new","end":1}',
+    ]  # fmt: skip
+    assert (tmp_path / ".locks/history.jsonl").read_bytes() == b""
+    history.append(home + history.ASIDE, {"job": "later", "end": 2})
+    (tmp_path / "logs/history.jsonl").unlink()
+    (tmp_path / "logs/history.jsonl").mkdir()
+    with pytest.raises(OSError):
+        history.bring(home)
+    assert (tmp_path / ".locks/history.jsonl").read_text() == '{"job":"later","end":2}\n'
+
+
+FREEZE = """
+set -eu; home=$1 at=$2; shift 2
+truncate -s 16M "$home/../disk" && mkfs.ext4 -q "$home/../disk" && mount -o loop "$home/../disk" "$at" || exit 77
+mkdir -p "$home/logs"; trap 'fsfreeze -u "$at"' EXIT
+"$@" & job=$!
+while [ ! -e "$home/../begun" ]; do sleep 0.05; done
+sleep 0.5; fsfreeze -f "$at"
+code=0; wait "$job" || code=$?
+flock -n "$LOCK" true && echo free
+exit "$code"
+"""
+SAYS = 'echo first; : >"$0"; sleep 1.5; echo second; exec sleep "$1"'
+
+
+@pytest.mark.torture
+@pytest.mark.parametrize(("sleeps", "ended"), [("300", 124), ("0", 0)])
+@pytest.mark.parametrize("place", ["logs", "home"])
+def test_a_disk_that_dies_while_a_job_runs_keeps_neither_the_job_nor_its_lock(
+    house: House, place: str, sleeps: str, ended: int
+) -> None:
+    begun, at = house.home.parent / "begun", house.home / "logs" if place == "logs" else house.home
+    at.mkdir(exist_ok=True)
+    chain = house.chain("sh", "-c", SAYS, str(begun), sleeps, options=("--timeout", "6"))
+    argv = [*APART, "bash", "-c", FREEZE, "freeze", str(house.home), str(at), *chain]
+    done = house.run(argv, timeout_s=HANGS_S, PATH="/usr/sbin:/usr/bin:/bin", LOCK=str(house.home / ".locks/job.lock"))
+    if done.returncode == 77:
+        pytest.skip("no disk can be mounted and frozen here (root and /dev/loop0 are needed)")
+    assert (done.returncode, done.stdout) == (73, b"free\n"), done
+    mail = done.stderr.decode().splitlines()
+    assert mail[0].startswith(f"supervise: job: exit 73 (fail); log: {house.home}/logs/job_")
+    assert "has not answered for 30 s, " in mail[0] and f"The job itself ended with {ended}" in mail[0]
+    assert mail[1:] == ["  first", "  second"]
+    if place == "logs":
+        (aside,) = (house.home / ".locks/history.jsonl").read_text().splitlines()
+        assert house.run(house.chain("true")).returncode == 0
+        assert [each["code"] for each in house.history()] == [73, 0] and json.loads(aside) == house.history()[0]
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("place", ["data", "logs"])
 @pytest.mark.parametrize("now", [FRIDAY_NOON_IN_SEOUL, SATURDAY])
@@ -76,4 +169,5 @@ def test_no_job_hangs_and_none_is_green_where_a_server_has_gone_away(house: Hous
     assert done.returncode == 73
     assert f"{house.home}/{place}" in done.stderr.decode() and b"has not answered" in done.stderr
     assert [each["code"] for each in house.history()] == ([73] if place == "data" else [])
+    assert place == "data" or b'"code":73,"outcome":"fail"' in (house.home / ".locks/history.jsonl").read_bytes()
     assert list((house.home / place).iterdir()) == []

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pyjobs.runs.verdict.holders import holders, left_behind
 from tests.shell.conftest import HANGS_S, ROOT, House, child_of, wait_for
 
 SERVER = str(ROOT / "tests/support/silent_server.py")
@@ -78,6 +79,9 @@ def test_a_time_out_names_what_cannot_be_ended_and_keeps_the_lock_until_it_has(h
     began = time.monotonic()
     busy = house.run(house.chain("true"), LOCK_BUSY_RC="75")
     assert busy.returncode == 75 and b"busy: 'job' is held by pid" in busy.stderr
+    assert b"that run is over, but since " in busy.stderr and b"UTC no signal ends " in busy.stderr
+    (held,) = holders(house.home / ".locks", time.time())
+    assert "(/bin/ls " in held.stuck and 0 <= time.time() - held.stuck_s < HANGS_S
     assert time.monotonic() - began < 20 and process.poll() is None
     for pid in servers(silent):
         if pid != process.pid:
@@ -95,12 +99,16 @@ def test_both_supervisors_killed_beside_what_cannot_be_ended_nothing_starts_and_
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for pid in (keeper, worker):
             os.kill(pid, number)
+    while any(Path(f"/proc/{pid}/exe").exists() for pid in (keeper, worker)):
+        time.sleep(0.02)  # a process that has been killed dies a moment later
     for _ in range(2):
         began = time.monotonic()
         done = house.run(house.chain("true"), LOCK_BUSY_RC="75")
         assert done.returncode == 75 and time.monotonic() - began < 60
         assert b"left processes: " in done.stderr and b"(/bin/ls " in done.stderr
         assert b"what is left of the last run cannot be ended; not starting" in done.stderr
+        (kept,) = holders(house.home / ".locks", time.time())  # nobody has the lock file open
+        assert "(/bin/ls " in kept.stuck and not left_behind(house.home / ".locks")
     for pid in servers(silent):
         if pid != process.pid:
             os.kill(pid, signal.SIGKILL)

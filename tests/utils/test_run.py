@@ -148,6 +148,14 @@ def test_secrets_in_urls_are_not_printed() -> None:
     assert (
         redacted("GET https://u:pa55@h/x?apiKey=abc&t=1&token=zzz") == "GET https://u:***@h/x?apiKey=***&t=1&token=***"
     )
+    assert redacted("https://ghp_0123456789abcdef@h/x ssh://git@h/x") == "https://***@h/x ssh://git@h/x"
+    for said, left in {
+        "> Authorization: Basic dTpw\n> Accept: */*": "> Authorization: ***\n> Accept: */*",
+        "{'Proxy-Authorization': b'Bearer abc.def', 'x': 1}": "{'Proxy-Authorization': b'***', 'x': 1}",
+        "Set-Cookie: A=b; c=d\r\nLocation: https://h/?token=abc": "Set-Cookie: ***\r\nLocation: https://h/?token=***",
+        "apca-api-secret-key: zzzz": "apca-api-secret-key: ***",
+    }.items():
+        assert redacted(said) == left
 
 
 def test_a_reader_that_went_away_is_quiet() -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
+UNANSWERED: list[str] = []
+"""What has been given up: a thread may wait for it still, and this process then ends only when that one does."""
+
 
 def within(patience_s: float, act: Callable[[], T], path: Path | str) -> T:
     """What `act` returns or raises; OSError (ETIMEDOUT) naming `path` where it does neither in time.
@@ -37,6 +40,7 @@ def within(patience_s: float, act: Callable[[], T], path: Path | str) -> T:
 
     _thread.start_new_thread(run, ())
     if not done.acquire(timeout=patience_s):
+        UNANSWERED.append(str(path))
         raise OSError(errno.ETIMEDOUT, f"has not answered for {patience_s:.0f} s", str(path))
     if failed:
         raise failed[0]

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.runs.verdict.findings import Check
+from pyjobs.runs.verdict.findings import Check, State
 from utils.files import os_files
 from utils.foreign_text import quoted
 
+CURE = (
+    "it waits for a disk or a server that does not answer (mount, dmesg): mend that, or restart the machine; "
+    "the job starts again as soon as it has ended"
+)
 LONG_HELD_S = 6 * 3600
 CLOCK_SLACK_S = 3.0
 REHEARSED_S = 60.0  # a clock so near to the real one is the real one, read a moment ago
 
 
 class Holder(NamedTuple):
-    """Who holds a lock, or held it when it was killed: noted by the holder right after locking, by the jobs' clock."""
+    """Who holds a lock, or held it when it was killed: noted by the holder right after locking, by the jobs' clock.
+
+    `stuck`: what nothing can end though the run is over, as pids with their commands; `stuck_s`: since when.
+    """
 
     name: str
     pid: int
     since_s: int
     command: str
+    stuck: str = ""
+    stuck_s: int = 0
+
+    @property
+    def why_kept(self) -> str:
+        """Why the lock is not free though the run is over, and what to do; empty while it runs."""
+        if not self.stuck:
+            return ""
+        since = dt.datetime.fromtimestamp(self.stuck_s, dt.UTC)
+        return f"over, but since {since:%Y-%m-%d %H:%M} UTC no signal ends {self.stuck}: {CURE}"
 
 
 def holders(folder: Path, now_s: float) -> list[Holder]:
-    """The locks that are held now, by name; what a dead process left behind is not among them."""
-    held = [each for each in _written(folder) if is_held(folder / f"{each.name}.lock", each)]
+    """The locks that are held now, by name, or kept by what cannot be ended; what is dead is not among them."""
+    held = [each for each in _written(folder) if each.stuck or is_held(folder / f"{each.name}.lock", each)]
     return [each._replace(since_s=_by_clock_of(now_s, each)) for each in held]
 
 
 def left_behind(folder: Path) -> list[Holder]:
     """The run that was killed with its watchers while it held a lock: its line is there, and the lock is free."""
-    return [each for each in _written(folder) if not is_held(folder / f"{each.name}.lock", each)]
+    return [x for x in _written(folder) if not x.stuck and not is_held(folder / f"{x.name}.lock", x)]
 
 
 def is_held(lock: Path, holder: Holder) -> bool:
@@ -104,22 +123,44 @@ def check_locks(held: Sequence[Holder], now_s: float) -> list[Check]:
     for holder in held:
         age_s = int(now_s - holder.since_s)
         text = f"held by pid {holder.pid} for {age_s // 60} min: {holder.command}"
-        checks.append(Check(f"lock {holder.name}", "WARN" if age_s > LONG_HELD_S else "OK", text, "lock"))
+        text = f"kept by a run that is {holder.why_kept}" if holder.stuck else text
+        state: State = "FAIL" if holder.stuck else "WARN" if age_s > LONG_HELD_S else "OK"
+        checks.append(Check(f"lock {holder.name}", state, text, "lock"))
     return checks or [Check("locks", "OK", "none held", "lock")]
 
 
 def _written(folder: Path) -> list[Holder]:
-    found = []  # of each file its first line; what follows is the chain's own
+    found = []  # of each file its first line, and what it says of those that cannot be ended; the rest is the chain's
     for path in os_files.matching(folder, "*.holder"):
         try:
-            line, _, _ = os_files.held_bytes(path).decode(errors="replace").partition("\n")
+            line, _, rest = os_files.held_bytes(path).decode(errors="replace").partition("\n")
         except OSError:
             continue
-        pid, _, rest = line.partition("\t")
-        since, _, command = rest.partition("\t")
-        if pid.isdecimal() and since.isdecimal() and len(pid) < 10 and len(since) < 13:
-            found.append(Holder(path.name.removesuffix(".holder"), int(pid), int(since), quoted(command)))
+        pid, since, command = [*line.split("\t", 2), "", ""][:3]
+        if _is_number(pid, 10) and _is_number(since, 13):
+            found.append(
+                Holder(path.name.removesuffix(".holder"), int(pid), int(since), quoted(command), *_stuck(rest))
+            )
     return found
+
+
+def _stuck(lines: str) -> tuple[str, int]:
+    """Who lives though nothing can end it, as the chain last noted, and since when it first did; else ("", 0)."""
+    noted = [line.split("\t", 2) for line in lines.splitlines() if line.startswith("stuck\t")]
+    whole = [words for words in noted if len(words) == 3 and _is_number(words[1], 12)]
+    pids = re.findall(r"(?:^|, )(\d+) \(", whole[-1][2], re.ASCII) if whole else []
+    return (quoted(whole[-1][2]), int(whole[0][1])) if any(map(_lives, pids)) else ("", 0)
+
+
+def _lives(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2][:1] not in (b"Z", b"X", b"")
+    except OSError:
+        return False
+
+
+def _is_number(text: str, longest: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < longest
 
 
 def _began_s(process: Path) -> float | None:

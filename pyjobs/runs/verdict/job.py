@@ -100,7 +100,9 @@ def _running(seen: Seen, holder: Holder) -> Verdict:
     day = calendar.local_date(min(holder.since_s, seen.now_s))
     text = f"running since {at} (pid {holder.pid})"
     state = before.state
-    if state == "OK" and seen.now_s - holder.since_s > LONG_HELD_S:
+    if holder.stuck:
+        state, text = "FAIL", f"its run of {at} (pid {holder.pid}) is {holder.why_kept}"
+    elif state == "OK" and seen.now_s - holder.since_s > LONG_HELD_S:
         state, text = "WARN", text + f", {words.age(seen.now_s - holder.since_s)}"
     return Verdict(state, "running", day, text + (f"; before: {before.sentence}" if seen.runs else ""), before.log)
 

@@ -259,7 +259,7 @@ def test_a_job_that_is_killed_before_a_revised_bar_is_stored_has_it_said_all_the
     told = "KRX:100001:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC".replace("100001", PLAIN)
     assert take_found("KRX").told == (told,)
     assert looked(exchange, 10).told == [told]  # twice rather than never
-    assert take_for_page("KRX") == Found(revised=1, told=(told,)) and take_for_page("KRX") == Found()
+    assert take_for_page("KRX", "kr") == Found(revised=1, told=(told,)) and take_for_page("KRX", "kr") == Found()
 
 
 def test_what_another_job_has_found_since_a_report_was_read_is_left_for_the_next_one() -> None:
@@ -267,11 +267,30 @@ def test_what_another_job_has_found_since_a_report_was_read_is_left_for_the_next
         looked_file.change("KRX", lambda known: looked_file.with_news(known, revised=[entry]))
         return looked_file.load("KRX").found
 
+    for desk in ("kr", "kr2"):  # both have had a page
+        take_for_page("KRX", desk)
     reported = more("one")
     more("another")
-    for take in (take_found, take_for_page):
-        take("KRX", reported)
-        assert take("KRX") == Found(revised=1, told=("another",))
+    take_found("KRX", reported)
+    assert take_found("KRX") == Found(revised=1, told=("another",))
+    for desk in ("kr", "kr2"):
+        take_for_page("KRX", desk, reported)
+    more("a third")
+    for desk in ("kr", "kr2"):
+        assert take_for_page("KRX", desk) == Found(revised=2, told=("another", "a third"))
+        assert take_for_page("KRX", desk) == Found()
+
+
+def test_of_two_jobs_that_look_at_once_one_does() -> None:
+    exchange = Revising()
+    looked(exchange, 9)
+    exchange.now = 1.1
+    lived_until(exchange, 10)
+    with looked_file.looking("KRX") as mine:
+        assert mine
+        told = look(exchange, 10)
+        assert (told.sessions, told.revised, told.notes) == (0, 0, ["another job looks at earlier sessions now"])
+    assert look(exchange, 10).revised == 1 and take_found("KRX").revised == 1
 
 
 def test_sessions_that_no_job_has_looked_at_are_late() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -91,7 +92,8 @@ def _scheduled(began_s: float) -> float:
 
 def _number(name: str, default: float) -> float:
     given = os.environ.get(name, "").strip()
-    try:
-        return float(given) if given else default
-    except ValueError:
-        raise ConfigError(f"{name}={given!r} in the environment is not a number of seconds") from None
+    with contextlib.suppress(ValueError):
+        number = float(given) if given else default
+        if given == "" or 0 <= number < math.inf:
+            return number
+    raise ConfigError(f"{name}={given!r} in the environment is not a number of seconds")

@@ -6,6 +6,7 @@ import base64
 import binascii
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from functools import lru_cache
 from html.entities import html5
@@ -14,6 +15,16 @@ from urllib.parse import unquote
 
 HIDDEN = "***"
 PROXIES = ("https_proxy", "http_proxy", "all_proxy")
+SHOWN, MOST_CUT = 6, 48  # letters: so many tell something of a secret, so many of it are looked for where it is cut
+_END = r"(?:\r\n|[\r\n\x0b\x0c\x85\u2028\u2029])"
+JOINTS = [  # where texts are wrapped: at a width, with a mark in a shell or in mail, between quotes, within an escape
+    re.compile(rf"{_END}[\s>|│]*"),
+    re.compile(rf"[\\=]{_END}[ \t]*"),
+    re.compile(rf"""["']\s*[\\+]?{_END}[\s+]*["']"""),
+    re.compile(r"(?:\\{1,8}[rn])+[ \t]*"),
+    re.compile(r"(?:%0[aAdD]|&#(?:10|13|[xX][aAdD]);|<br ?/?>)+\s*"),
+]
+OMITTED = r"(?=\s?(?:…|\.\.\.|\*\*|\\{1,8}u2026|\Z))"
 _pattern: list[re.Pattern[str]] = []
 
 
@@ -22,7 +33,8 @@ def hide(secrets: Iterable[str]) -> None:
 
     Each letter in whatever way it may be spelled, alone or with others: as it is, escaped as repr and JSON have it, by
     percent codes and HTML entities, also escaped several times. The whole in hex and base64, there also as a part of
-    something longer, such as user:secret.
+    something longer, such as user:secret. All of these also over several lines, as what wraps texts breaks them; and
+    the first or last six letters or more where the rest is cut off.
     """
     _pattern[:] = _patterns(frozenset(secrets) | _proxy_passwords())
 
@@ -32,7 +44,10 @@ def _patterns(secrets: frozenset[str]) -> list[re.Pattern[str]]:
     forms = {form: True for secret in secrets for form in _codes(secret)}
     forms |= {form: False for secret in secrets for form in (secret, secret.strip())}
     longest = sorted((form for form in forms if len(form) >= 4), key=len, reverse=True)
-    return [re.compile("|".join(_spelled(form, code=forms[form]) for form in longest))] if longest else []
+    if not longest:
+        return []
+    spelled = [_spelled(form, code=forms[form]) for form in longest]
+    return [re.compile("|".join([*map("".join, spelled), *(each for letters in spelled for each in _cut(letters))]))]
 
 
 def _proxy_passwords() -> set[str]:
@@ -46,7 +61,31 @@ def _proxy_passwords() -> set[str]:
 
 def scrub(text: str) -> str:
     """`text` with every form of every secret replaced."""
-    return _pattern[0].sub(HIDDEN, text) if _pattern else text
+    if not _pattern:
+        return text
+    text = _pattern[0].sub(HIDDEN, text)
+    for joint in JOINTS:
+        text = _over_lines(text, joint)
+    return text
+
+
+def _over_lines(text: str, joint: re.Pattern[str]) -> str:
+    """`text` without the secrets that are found when it is read on over its joints."""
+    joints = [each.span() for each in joint.finditer(text)]
+    if not joints:
+        return text
+    begins, ends = [0, *(end for _, end in joints)], [*(start for start, _ in joints), len(text)]
+    joined, starts = "".join(text[a:b] for a, b in zip(begins, ends, strict=True)), [0]
+    for begin, end in zip(begins, ends, strict=True):
+        starts.append(starts[-1] + end - begin)
+
+    def place(at: int) -> int:
+        piece = bisect_right(starts, at) - 1
+        return begins[piece] + at - starts[piece]
+
+    for first, end in reversed([each.span() for each in _pattern[0].finditer(joined)]):
+        text = text[: place(first)] + HIDDEN + text[place(end - 1) + 1 :]
+    return text
 
 
 def scrubbed(found: Any) -> Any:
@@ -58,9 +97,20 @@ def scrubbed(found: Any) -> Any:
     return [scrubbed(value) for value in found] if isinstance(found, list | tuple) else found
 
 
-def _spelled(form: str, *, code: bool) -> str:
-    """A regular expression for `form`; in a `code` letters and digits stand for themselves."""
-    return "".join(letter if code and letter.isalnum() else _spellings(letter) for letter in form)
+def _spelled(form: str, *, code: bool) -> list[str]:
+    """A regular expression for each letter of `form`; in a `code` letters and digits stand for themselves."""
+    return [letter if code and letter.isalnum() else _spellings(letter) for letter in form]
+
+
+def _cut(letters: list[str]) -> list[str]:
+    """Its beginning before a mark of omission or the end of the text, and its end after such a mark."""
+    first, last = letters[:SHOWN], letters[-SHOWN:]
+    more, before = letters[SHOWN:MOST_CUT], letters[-MOST_CUT:-SHOWN]
+    if not more:
+        return []
+    after = "".join(f"(?:{each}" for each in more) + ")?" * len(more)
+    ahead = "(?:" * len(before) + "".join(f"{each})?" for each in before)
+    return [f"{''.join(first)}{after}{OMITTED}", f"(?:(?<=…)|(?<=\\.\\.\\.)){ahead}{''.join(last)}"]
 
 
 @lru_cache(maxsize=512)
@@ -81,7 +131,7 @@ def _spellings(letter: str) -> str:
         *([f"{entity}(?:{'|'.join(names)})"] if (names := _entities().get(letter)) else []),
         *([r"\+"] if letter == " " else []),
     ]
-    return f"(?:{'|'.join(ways)})"
+    return f"(?:{'|'.join(ways)})" + "?" * (letter == " ")  # what wraps lines takes it away
 
 
 @lru_cache(maxsize=1)

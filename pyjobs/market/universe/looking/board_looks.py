@@ -78,7 +78,19 @@ def lines(exchange: str, look: Look) -> list[str]:
 
 
 def look_again(store: BarStore, sources: Sources, exchange: str, market: str, last: dt.date, *, now_ms: int) -> Look:
-    """Ask for the boards that are due by the session `last`, store what has changed, and say what that was."""
+    """Ask for the boards that are due by the session `last`, store what has changed, and say what that was.
+
+    Where another job is at it nothing is done.
+    """
+    with looked.looking(exchange) as mine:
+        if mine:
+            return _look_again(store, sources, exchange, market, last, now_ms)
+    boards = Boards(exchange=exchange, market=market)
+    boards.notes.append("another job looks at earlier sessions now")
+    return Look(store=store, sources=sources, boards=boards)
+
+
+def _look_again(store: BarStore, sources: Sources, exchange: str, market: str, last: dt.date, now_ms: int) -> Look:
     wanted, failed = looked.due(exchange, market, last, now_ms), dict[dt.date, NightdeskError]()
     listed = _boards_of(exchange, wanted.sessions, failed)
     names = set().union(*listed.values())
@@ -115,19 +127,18 @@ def _note(look: Look, wanted: looked.Due, failed: Mapping[dt.date, NightdeskErro
     """Keep what was looked at, what could not be, and what is to be reported of that."""
     exchange = look.boards.exchange
     asked = {day: not isinstance(error, NOBODY_ASKED) for day, error in failed.items()}
-    tried, stand = looked.after(looked.load(exchange).tried, wanted.sessions, asked, now_ms)
     if failed:
         days = f"{len(failed)} sessions, the first" if len(failed) > 1 else "the session"
         first = min(failed)
         look.notes.append(f"boards of earlier sessions could not be looked at again: {days} {first}: {failed[first]}")
-    if stand:
-        text = ", ".join(map(str, stand))
-        look.notes.append(f"not asked for any more, after a month in vain: {text}; its stored bars are kept")
-    news = [f"{exchange}: {entry}" for entry in look.notes]
 
     def noted(known: looked.Known) -> looked.Known:
+        tried, stand = looked.after(known.tried, wanted.sessions, asked, now_ms)
+        if stand:
+            text = ", ".join(map(str, stand))
+            look.notes.append(f"not asked for any more, after a month in vain: {text}; its stored bars are kept")
         known = msgspec.structs.replace(known, looked={**known.looked, **wanted.looked}, tried=tried)
-        return looked.with_news(known, told=news)
+        return looked.with_news(known, told=[f"{exchange}: {entry}" for entry in look.notes])
 
     looked.change(exchange, noted)
 

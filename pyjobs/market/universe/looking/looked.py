@@ -6,8 +6,8 @@ Without the file, or with one that cannot be read, the looks begin anew.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,12 +67,18 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The file. `looked`: by age, the last session that was looked at when it was so old. `tried`: those that could
-    not be. `found` is for the next fetch's report, `for_page` for the next end of day's."""
+    not be. `found` is for the next fetch's report, `pages` for the next end of day's of each desk, and `for_page` for
+    that of a desk that has had none yet."""
 
     looked: dict[str, dt.date] = {}
     tried: dict[dt.date, Tried] = {}
     found: Found = Found()
     for_page: Found = Found()
+    pages: dict[str, Found] = {}
+
+    def page_of(self, desk: str) -> Found:
+        """What is to be said on the next page of a desk."""
+        return self.pages.get(desk, self.for_page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,30 +133,30 @@ def take_found(exchange: str, said: Found | None = None) -> Found:
 
     `said`: no more is taken than was said; what another job has found meanwhile stays.
     """
-    return _take(exchange, "found", said)
 
-
-def take_for_page(exchange: str, said: Found | None = None) -> Found:
-    """As `take_found`, for the page of the end of day."""
-    return _take(exchange, "for_page", said)
-
-
-def _take(exchange: str, reader: str, said: Found | None) -> Found:
     def left(known: Known) -> Known:
-        found: Found = getattr(known, reader)
-        return msgspec.structs.replace(known, **{reader: found.without(said or found)})
+        return msgspec.structs.replace(known, found=known.found.without(said or known.found))
 
     known = load(exchange)
-    if getattr(known, reader) != Found():
-        known = change(exchange, left)
-    taken: Found = getattr(known, reader)
-    return taken
+    return change(exchange, left).found if known.found != Found() else known.found
+
+
+def take_for_page(exchange: str, desk: str, said: Found | None = None) -> Found:
+    """As `take_found`, for the page of the end of day of one desk: each has them once."""
+
+    def left(known: Known) -> Known:
+        taken = said or known.page_of(desk)
+        pages = {**known.pages, desk: known.page_of(desk).without(taken)}
+        return msgspec.structs.replace(known, pages=pages, for_page=known.for_page.without(taken))
+
+    return change(exchange, left).page_of(desk)
 
 
 def with_news(known: Known, *, revised: Sequence[str] = (), told: Sequence[str] = ()) -> Known:
     """`known`, and what a look has found, for each of its readers; `revised`: a sentence for each such bar."""
     found, for_page = (each.with_more(revised=revised, told=told) for each in (known.found, known.for_page))
-    return msgspec.structs.replace(known, found=found, for_page=for_page)
+    pages = {desk: each.with_more(revised=revised, told=told) for desk, each in known.pages.items()}
+    return msgspec.structs.replace(known, found=found, for_page=for_page, pages=pages)
 
 
 def load(exchange: str) -> Known:
@@ -159,6 +165,19 @@ def load(exchange: str) -> Known:
         return msgspec.json.decode(os_files.held_bytes(_path(exchange)), type=Known)
     except (OSError, msgspec.MsgspecError, RecursionError):
         return Known()
+
+
+@contextmanager
+def looking(exchange: str) -> Iterator[bool]:
+    """Whether this job is the one that looks now: two at once would ask twice, and count what they find twice."""
+    path = paths.locks_dir() / f"universe-{exchange}.looking.lock"
+    with ExitStack() as held:
+        try:
+            held.enter_context(job_lock(path, 0.0, LockBusyError(f"{path}: another job looks")))
+        except LockBusyError:
+            yield False
+            return
+        yield True
 
 
 def change(exchange: str, new: Callable[[Known], Known]) -> Known:

@@ -6,6 +6,8 @@ import base64
 import binascii
 import html
 import json
+import re
+import textwrap
 import time
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
@@ -59,6 +61,56 @@ def test_every_form_of_it_is_gone(secret: str) -> None:
         said = scrub.scrub(f"Invalid header value <{text}> in {text}")
         assert scrub.HIDDEN in said, form
         assert secret not in said and text not in said, form
+
+
+ENDS = (
+    "\n",
+    "\r\n    ",
+    "\\\n",
+    "'\n    '",
+    '"\n  "',
+    "=\r\n",
+    "\\n",
+    "\\r\\n",
+    "\n> ",
+    "\n\t| ",
+    "%0A",
+    "<br>",
+    "&#10;",
+)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_it_is_gone_however_its_lines_are_broken(secret: str) -> None:
+    scrub.hide([secret, "another-secret"])
+    basic = base64.b64encode(f"user:{secret}".encode()).decode()
+    for text in (secret, quote(secret, safe=""), secret.encode().hex(), basic, ascii(secret)[1:-1]):
+        for number, end in enumerate(each for each in ENDS if "\\" not in text or each[1:] not in ("n", "r\\n")):
+            for at in range(1 + number % 2, len(text), 2):
+                left = scrub.scrub(f"say {text[:at]}{end}{text[at:]} end")
+                assert text[: max(at, 10)] not in left and scrub.HIDDEN in left, (text[:at], end, left)
+
+
+def test_nor_is_it_there_after_what_wraps_texts() -> None:
+    secret = "k3y-" * 15
+    scrub.hide([secret])
+    mail = base64.encodebytes(f"user:{secret}more".encode()).decode()
+    assert "\n" in mail.strip() and scrub.scrub(mail).count(scrub.HIDDEN) == 1 and len(scrub.scrub(mail)) < 30
+    for text in (secret, secret.replace("-", " ").strip()):
+        scrub.hide([text])
+        for width in (20, 30, 79):
+            told = "\n  ".join(textwrap.wrap(f"the server says {text} and more", width))
+            assert "k3y" not in scrub.scrub(told), told
+    assert scrub.scrub("a\nb\n  c") == "a\nb\n  c"
+
+
+@pytest.mark.parametrize(
+    "cut", ["s3cr3t-kkk…", "s3cr3t-kkk...", "s3cr3t-k ***", "x: s3cr3t-kkkkkkkkk", "…kkkkkkkkk-end", "...kkkkkk-end"]
+)
+def test_a_part_of_it_is_gone_where_the_rest_was_cut_off(cut: str) -> None:
+    scrub.hide(["s3cr3t-" + "k" * 60 + "-end"])
+    assert not {"s3cr3t", "kkk", "end"} & set(re.split(r"[^a-z0-9]", scrub.scrub(cut))), scrub.scrub(cut)
+    assert scrub.scrub("s3cr3t-kkkk is no part of it, s3c… neither") == "s3cr3t-kkkk is no part of it, s3c… neither"
 
 
 def test_the_password_of_a_proxy_is_a_secret_too(monkeypatch: pytest.MonkeyPatch) -> None:
