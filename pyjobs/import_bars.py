@@ -1,4 +1,4 @@
-"""Bring the dumps of a desk into the bar store, and say what was wrong with them."""
+"""Bring the dumps of a desk into the bar store, and list what was wrong with them."""
 
 from __future__ import annotations
 

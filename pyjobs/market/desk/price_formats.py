@@ -51,5 +51,5 @@ def price_formats() -> tuple[PriceFormat, ...]:
 
 
 def layout_names() -> list[str]:
-    """What `layout:` may be: the plain ones, then the formats of the table."""
+    """The values of `layout:`: the plain ones, then the formats of the table."""
     return [*PLAIN, *dict.fromkeys(each.name for each in price_formats())]

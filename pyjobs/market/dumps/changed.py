@@ -48,7 +48,7 @@ def import_changed(
     kept = {name: state for name, state in now.items() if name not in bad}
     if kept != known:
         path = _path(desk)
-        with suppress(OSError):  # not known, all are imported again; what ails the disk, the store has told
+        with suppress(OSError):  # not known, all are imported again; the store has reported the disk's error
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, msgspec.json.encode(kept) + b"\n")
     return results
@@ -72,5 +72,5 @@ def _path(desk: Desk) -> Path:
 def _read(desk: Desk) -> Seen:
     try:
         return msgspec.json.decode(os_files.held_bytes(_path(desk)), type=Seen)
-    except (OSError, msgspec.MsgspecError, RecursionError):  # then all are imported, and it is written anew
+    except (OSError, msgspec.MsgspecError, RecursionError):  # then all are imported, and it is written again
         return {}

@@ -17,7 +17,7 @@ from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 
 def instrument_for(desk: Desk, path: Path, symbol: str | None) -> Instrument:
-    """The desk's instrument of that symbol, or the one whose file this is. Raises UsageError when there is none."""
+    """The desk's instrument of that symbol, or the one with this file. Raises UsageError when there is none."""
     named = [each for each in desk.instruments if each.symbol == symbol]
     mine = [each for each in named or desk.instruments if each.file and Path(each.file).name == path.name]
     found = mine or named

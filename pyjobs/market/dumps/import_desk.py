@@ -31,7 +31,7 @@ NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What became of one instrument: its dump and what it changed in the store, or the error."""
+    """The result for one instrument: its dump and the changes in the store, or the error."""
 
     instrument: Instrument
     dump: Dump | None = None
@@ -42,7 +42,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
-    """What importing any of the instruments needs; a process that is forked for it finds it in its memory."""
+    """The input for importing any of the instruments; a forked process finds it in its memory."""
 
     instruments: list[Instrument]
     dumps: Path
@@ -124,7 +124,7 @@ def _import_one(instrument: Instrument, task: _Task) -> Imported:
 
 
 def failed(instrument: Instrument, path: Path, error: Exception) -> Imported:
-    """The result for a series that cannot be read or written, with the exit code of whose fault it is."""
+    """The result for a series that cannot be read or written, with the exit code of the fault."""
     code, text = exit_code_for(error), str(error)
     if isinstance(error, PermissionError):
         text = f"{error.filename or path}: may not be read by this user"

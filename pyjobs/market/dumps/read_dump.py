@@ -17,6 +17,7 @@ from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.cleaning import bars_from
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.tickers import named_after_another, of_the_symbol
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.meaning.marks import mark_of
 from pyjobs.market.dumps.meaning.odd_rows import mended
@@ -27,7 +28,6 @@ from pyjobs.market.dumps.oddities import note_oddities
 from pyjobs.market.dumps.reading.grid import Grid, give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
-from pyjobs.market.dumps.whose.tickers import named_after_another, of_the_symbol
 from utils.errors import BadDataError
 from utils.files.in_time import within
 from utils.files.text_files import PATIENCE_S
@@ -35,7 +35,7 @@ from utils.files.text_files import PATIENCE_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """What a dump gave: bars, how many rows were read for them, and what was found on the way.
+    """The result of reading a dump: bars, the number of rows read, and the findings.
 
     The newest bar is not confirmed: nothing in the file shows that it was complete when it was written. `written_ms`:
     when the file was, by its time.
@@ -55,9 +55,9 @@ def read_dump(
 ) -> Dump:
     """The bars of `path`, all of them closed. `first` and `last` name the session (daily) or UTC start of a bar.
 
-    `splits`: what the desk knows of the symbol's, by session (an ordinal): the price after over before.
+    `splits`: the desk's actions on the symbol, by session (an ordinal): the price after over before.
 
-    Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must say something.
+    Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must set a key.
     """
     written_ms = within(PATIENCE_S, lambda: max(each.stat().st_mtime_ns for each in files_of(path)), path) // 1_000_000
     taken_ms = min(now_ms, written_ms)
@@ -112,7 +112,7 @@ def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Readin
 
 
 def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
-    """What is peculiar about each file as a whole."""
+    """Oddities of each file as a whole."""
     for reading in readings:
         grid = reading.grid
         if grid.empty:

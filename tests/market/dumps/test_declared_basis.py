@@ -36,9 +36,9 @@ def test_a_file_that_declares_the_other_basis_is_refused(
     adjusted, raw = (tmp_path / "adjusted", tmp_path / "raw")
     for path, text in zip((adjusted, raw), FILES[name], strict=True):
         path.write_text(text, encoding="utf-8")
-    with pytest.raises(NightdeskError, match=r"its prices are adjusted \(.*the desk raw: say `prices: adjusted`"):
+    with pytest.raises(NightdeskError, match=r"its prices adjusted \(.*the desk raw: set `prices: adjusted`"):
         read(adjusted, hours, prices="raw")
-    with pytest.raises(NightdeskError, match=r"its prices are raw \(.*the desk adjusted: say `prices: raw`"):
+    with pytest.raises(NightdeskError, match=r"its prices raw \(.*the desk adjusted: set `prices: raw`"):
         read(raw, hours, prices="adjusted")
     for path, prices in ((adjusted, "adjusted"), (adjusted, "split"), (raw, "raw")):
         assert len(read(path, hours, prices=prices).bars) == 2

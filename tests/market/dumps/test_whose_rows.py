@@ -11,7 +11,7 @@ import pytest
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps import read_dump
-from pyjobs.market.dumps.whose.issuers import verdict
+from pyjobs.market.dumps.identity.issuers import verdict
 from tests.market.dumps.support.more_dialects import read
 from utils.errors import NightdeskError
 
@@ -29,10 +29,10 @@ def table(column: str, *rows: tuple[str, str, int]) -> str:
 
 def test_a_column_called_series_that_holds_symbols_is_asked_for(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     one_after_the_other = table("series", ("02", "AAPL", 100), ("03", "AAPL", 101), ("04", "MSFT", 110))
-    with pytest.raises(NightdeskError, match="column 'series' holds 'AAPL' and 1 others: say `symbol_column: series`"):
+    with pytest.raises(NightdeskError, match="column 'series' holds 'AAPL' and 1 others: set `symbol_column: series`"):
         read(tmp_path / "x.csv", hours, one_after_the_other, symbol="AAPL")
     on_one_date = table("series", ("02", "A1", 100), ("02", "A2", 108), ("03", "A1", 101), ("04", "A1", 101))
-    with pytest.raises(NightdeskError, match=r"lines 2 and 3: .*'series' tells them apart"):
+    with pytest.raises(NightdeskError, match=r"lines 2 and 3: .*'series' separates them"):
         read(tmp_path / "x.csv", hours, on_one_date, symbol="AAPL")
 
 

@@ -1,4 +1,4 @@
-"""The rows of a dump as arrays: whose they are, when their bars close, their numbers on one basis."""
+"""The rows of a dump as arrays: their symbols, the closes of their bars, their numbers on one basis."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.one_symbol import of_one_symbol
 from pyjobs.market.dumps.meaning.basis import (
     adjusted_numbers,
     in_shares,
@@ -27,7 +28,6 @@ from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone,
 from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers, points_of_thousands
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
-from pyjobs.market.dumps.whose.one_symbol import of_one_symbol
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
@@ -36,7 +36,7 @@ def table_of(readings: Sequence[Reading], source: DumpSource, findings: Findings
     """All rows of all files. A daily row's `ts_ms` is 0 until its session is known; an intraday one's is final.
 
     Raises BadDataError for a file of several symbols of which none is the instrument, ConfigError when the desk must
-    say which end of a bar a time marks.
+    set which end of a bar a time marks.
     """
     tables = []
     for part, reading in enumerate(readings):
@@ -78,7 +78,7 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
 
 
 def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findings) -> Table:
-    """Without rows of neither a time nor a price, and those that only tell of a dividend or a split (Yahoo's pages)."""
+    """Without rows of neither a time nor a price, and those that only report a dividend or a split (Yahoo's pages)."""
     priceless = np.flatnonzero((table.wrong >= 0) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
     bare = [at for at in priceless if st.kind[at] == BAD and not time_text(reading, at).strip()]
     lines = [at for at in priceless if re.search(r"dividend|split", _first_price(reading, at), re.IGNORECASE)]
@@ -109,7 +109,7 @@ def _without_unfinished(reading: Reading, findings: Findings) -> None:
         reading.ignored.append(reading.name_of("complete"))
         del reading.places["complete"]
     elif running.any():
-        what, count = "not complete, as the file says: left out", int(running.sum())
+        what, count = "marked as not complete in the file: left out", int(running.sum())
         example = (
             f"{reading.name_of('complete')} {reading.grid.cell(int(running.argmax()), reading.places['complete'])}"
         )
@@ -180,7 +180,7 @@ def _commas(reading: Reading, source: DumpSource) -> bool:
 
 
 def _said(name: str, errors: dict[int, str]) -> dict[int, str]:
-    """What is wrong with numbers, by row, with the field's name; of a volume also how to do without it."""
+    """The faults of numbers, by row, with the field's name; for a volume also the way to do without it."""
     cure = "; `columns: {volume: ''}` leaves the volume out" if name in ("volume", "ticks", "down_volume") else ""
     return {at: f"{'volume' if cure else name}: {what}{cure}" for at, what in errors.items()}
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.symbols import ALIASES, bases_of, pair_of
 from pyjobs.market.dumps.meaning.plausible import counts_what_money_pays
 from pyjobs.market.dumps.meaning.shapes import first_cell
 from pyjobs.market.dumps.reading.fields import SCALES, column
 from pyjobs.market.dumps.reading.grid import Grid
-from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, pair_of
 from utils.errors import BadDataError
 
 MONEY = ("quotevolume", "quoteassetvolume")
@@ -44,11 +44,11 @@ _HOW_MANY = {
 def volume_of(grid: Grid, instrument: Instrument, places: dict[str, int]) -> tuple[list[Finding], float]:
     """Put the column that counts what is traded into `places`; notes on the choice, and what its numbers count each.
 
-    Raises BadDataError for a volume in units of which nobody knows the size.
+    Raises BadDataError for a volume in units of unknown size.
     """
     if "volume" in instrument.columns:
         taken = instrument.columns["volume"] != ""
-        return ([] if taken else [_none(grid, "no volume taken, as `columns` says", "")]), 1.0
+        return ([] if taken else [_none(grid, "no volume taken, because of `columns`", "")]), 1.0
     money = next((at for at, name in enumerate(grid.names or ()) if column(name) == "volccyquote"), None)
     if money is not None:
         return _counted(grid, places, money), 1.0
@@ -57,7 +57,7 @@ def volume_of(grid: Grid, instrument: Instrument, places: dict[str, int]) -> tup
     if (found := _by_its_unit(grid, instrument)) is not None:
         places["volume"], times = found
         name = (grid.names or [])[places["volume"]]
-        note = Finding(what=f"volume times {times:,.0f}, as its name says", count=len(grid), first="", example=name)
+        note = Finding(what=f"volume times {times:,.0f}, as its name shows", count=len(grid), first="", example=name)
         return ([note] if times != 1 else []), times
     return _by_money(grid, instrument, places), 1.0
 
@@ -80,7 +80,7 @@ def _by_its_unit(grid: Grid, instrument: Instrument) -> tuple[int, float] | None
         if unit in UNKNOWN:
             if unit.startswith("contract") and instrument.market == FUTURES:
                 return place, 1.0
-            what = f"line {grid.header_line or 1}: {name!r} counts {unit}, whose size is not known"
+            what = f"line {grid.header_line or 1}: {name!r} counts {unit}, a unit of unknown size"
             cure = f"`columns: {{volume: {name}}}` takes the numbers as they are, `columns: {{volume: ''}}` none"
             raise BadDataError(f"{grid.label}: {what}: {cure}")
     return None

@@ -93,7 +93,7 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
 
 
 def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple[int, list[list[str]]]:
-    """(index of the first data line, the header's lines); what stands before them is no table."""
+    """(index of the first data line, the header's lines); the lines before them are no table."""
     head: list[list[str]] = []
     for at, line in enumerate(lines):
         cells = next(csv.reader([line], delimiter=delimiter), [])

@@ -22,7 +22,7 @@ INTERACTIVE_TRIES, UNHURRIED_BUDGET_S = 8, 900.0  # longer than a rate limit wit
 
 @dataclass(slots=True, kw_only=True)
 class TimeLost:
-    """What providers have cost a job: the seconds it waited and failed in, and the groups at which it gave up."""
+    """The time that providers have cost a job: the seconds of waiting and failing, and the groups it gave up."""
 
     lost_s: float = 0.0
     given_up: set[str] = field(default_factory=set)

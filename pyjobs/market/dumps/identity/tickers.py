@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.issuers import is_isin
+from pyjobs.market.dumps.identity.symbols import compared, pair_of, same_symbol
 from pyjobs.market.dumps.meaning.names import FIELD_OF
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
-from pyjobs.market.dumps.whose.issuers import is_isin
-from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol
 from utils.errors import BadDataError
 
 UNITS = frozenset(
@@ -52,8 +52,8 @@ _PAIR = re.compile(r"\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)")
 def told_above(grid: Grid, symbol: str) -> None:
     """Note the symbol that a line before the table gives (`Symbol: MSFT`), or the ISIN that one is (Euronext's).
 
-    A title that is a code (`AAPL`, `Apple Inc. (AAPL)`) is noted where it is plainly another one's, and neither the
-    file's name nor another line says that the file is the symbol's.
+    A title that is a code (`AAPL`, `Apple Inc. (AAPL)`) is noted where it is plainly another symbol's, and neither the
+    file's name nor another line names the symbol.
     """
     for line in grid.preamble:
         text = line.strip(' \t",;#')
@@ -71,7 +71,7 @@ def told_above(grid: Grid, symbol: str) -> None:
 
 
 def one_ticker(grid: Grid, instrument: Instrument) -> None:
-    """Leave of a grid whose columns are named by field and ticker those of the instrument, by their field's name.
+    """Reduce a grid with columns named by field and ticker to those of the instrument, by their field's name.
 
     Raises BadDataError when it holds several tickers and none of them is the instrument.
     """
@@ -97,7 +97,7 @@ def of_the_symbol(grids: list[Grid], symbol: str) -> tuple[list[Grid], Finding |
     """The files, and a workbook's sheets, that are named after the symbol, where some are and some are not; else all
     files, and of a workbook the first sheet. A finding names the others.
 
-    Raises BadDataError for a workbook whose sheets are all named as other symbols.
+    Raises BadDataError for a workbook with every sheet named as another symbol.
     """
     mine = [each for each in grids if is_named(each.label, symbol)]
     if not mine:

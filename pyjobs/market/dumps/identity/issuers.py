@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing import Literal
 
 from pyjobs.market.desk.instrument import Instrument
-from pyjobs.market.dumps.whose.symbols import bases_of, compared, is_of_coins, pair_of
+from pyjobs.market.dumps.identity.symbols import bases_of, compared, is_of_coins, pair_of
 
 Verdict = Literal["one", "two", "asked", ""]
 """`asked`: a name, of which nothing shows that it is the instrument's. "": nothing that could be held against it."""
