@@ -21,6 +21,7 @@ class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `zone`: of times without one (`Asia/Seoul`, `-05:00`). `dates`: the order of dates like 03/04/2020. `columns`: the
     column of each field, where its name does not show it. `scale`: what its prices are multiplied by (0.01: pence).
+    `decimal`: the mark before its decimals, where 1.100 may be eleven hundred.
     `symbol_column`: the column of the symbols, in a file of many, or of one that calls the instrument by another name.
     `hours: extended`: bars before the open and after the close, too, as a series of their own. `bad_rows: drop`, or a
     per cent: rows that cannot be true are left out, up to that share (default 1 %), instead of the whole file.
@@ -33,6 +34,7 @@ class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dates: Literal["", "dmy", "mdy", "ymd"] = ""
     columns: dict[str, str] = {}
     scale: float = 1.0
+    decimal: Literal["", ".", ","] = ""
     symbol_column: str = ""
     hours: Literal["regular", "extended"] = "regular"
     bad_rows: str | float = ""

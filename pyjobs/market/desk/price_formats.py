@@ -38,6 +38,8 @@ class PriceFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     zoned: bool = False
     signed: bool = False
     shares: Literal["", "now"] = ""
+    told: list[str] = []
+    adjusted: Literal["", "split"] = ""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -42,7 +42,12 @@ def import_changed(
         return [failed(files[0], dumps, error)]
     todo = [each for each in desk.instruments if each.file and known.get(str(each.key)) != now[str(each.key)]]
     results = import_desk(
-        msgspec.structs.replace(desk, instruments=todo), dumps, store, now_ms=now_ms, progress=progress
+        msgspec.structs.replace(desk, instruments=todo),
+        dumps,
+        store,
+        now_ms=now_ms,
+        progress=progress,
+        symbols=[each.symbol for each in desk.instruments],
     )
     bad = {str(each.instrument.key) for each in results if each.error}
     kept = {name: state for name, state in now.items() if name not in bad}

@@ -32,6 +32,8 @@ from utils.errors import BadDataError
 from utils.files.in_time import within
 from utils.files.text_files import PATIENCE_S
 
+NOBODY: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
@@ -51,11 +53,18 @@ class Dump:
 
 
 def read_dump(
-    path: Path, instrument: Instrument, hours: MarketHours, *, now_ms: int, splits: Mapping[int, float] | None = None
+    path: Path,
+    instrument: Instrument,
+    hours: MarketHours,
+    *,
+    now_ms: int,
+    splits: Mapping[int, float] | None = None,
+    others: Mapping[str, str] = NOBODY,
 ) -> Dump:
     """The bars of `path`, all of them closed. `first` and `last` name the session (daily) or UTC start of a bar.
 
     `splits`: the desk's actions on the symbol, by session (an ordinal): the price after over before.
+    `others`: the desk's symbols, `spelt`; a file named after another one of them is not this one's.
 
     Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must set a key.
     """
@@ -65,7 +74,7 @@ def read_dump(
         path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=taken_ms, splits=splits or {}
     )
     findings = Findings(source)
-    readings = _readings(path, source, findings)
+    readings = _readings(path, source, findings, others)
     read = sum(len(each.grid) + len(each.grid.empty) for each in readings)
     if not any(len(each.grid) for each in readings):
         raise BadDataError(f"{path}: holds no rows")
@@ -93,12 +102,12 @@ def chosen(path: Path, symbol: str) -> tuple[list[Grid], Finding | None]:
     return of_the_symbol([each for each in grids(path) if each.columns], symbol)
 
 
-def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Reading]:
+def _readings(path: Path, source: DumpSource, findings: Findings, symbols: Mapping[str, str]) -> list[Reading]:
     readings = []
     mine, others = chosen(path, source.instrument.symbol)
     if others is not None:
         findings.say(others, cleaned=True)
-    if found := named_after_another(mine, source.instrument.symbol):
+    if found := named_after_another(mine, source.instrument, symbols):
         findings.say(found)
     for grid in mine:
         source.labels.append(grid.label)

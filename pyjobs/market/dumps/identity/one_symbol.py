@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.identity.issuers import alike, code_in, is_isin, is_plain_name, verdict
+from pyjobs.market.dumps.identity.issuers import alike, code_in, is_isin, is_plain_name, is_spelling, verdict
 from pyjobs.market.dumps.identity.symbols import compared, same_symbol
 from pyjobs.market.dumps.identity.tickers import is_named
 from pyjobs.market.dumps.meaning.columns import Reading
@@ -61,14 +62,16 @@ def _mine(reading: Reading, values: Sequence[str], source: DumpSource) -> list[s
     instrument, wanted = source.instrument, source.instrument.symbol
     spelt: dict[str, list[str]] = {}
     for each in values:
-        if same_symbol(each, wanted) or (is_isin(each) and verdict(each, instrument) == "one"):
+        if is_spelling(each, instrument) or (is_isin(each) and verdict(each, instrument) == "one"):
             spelt.setdefault(re.sub(r"[^A-Z0-9가-힣]", "", each.upper()).lstrip("0"), []).append(each)
     exact = [spellings for spellings in spelt.values() if wanted in spellings]
     if len(spelt) > 1 and not exact:
         raise _several(reading, values, wanted)
     if not spelt and len(values) > 1:
         named = [each for each in values if instrument.name and alike(each, instrument.name)]
-        named = named or [each for each in values if compared(code_in(each), wanted) == "one"]
+        named = named or [
+            each for each in values if compared(code_in(each), wanted) == "one" and verdict(each, instrument) == "one"
+        ]
         return named if len(named) == 1 else []
     return next(iter(exact or spelt.values()), [])
 
@@ -158,6 +161,8 @@ def _judge(reading: Reading, record: dict[str, str], source: DumpSource, finding
     instrument, grid = source.instrument, reading.grid
     let_in = bool(instrument.symbol_column or "symbol" in instrument.columns)
     verdicts = {where: verdict(each, instrument) for where, each in record.items()}
+    if "file" in grid.about and not record and not (let_in or _is_close(reading, instrument)):
+        raise BadDataError(f"{_place(reading)}: {_named_otherwise(str(grid.about['file']), source)}")
     for where, each in record.items():
         if verdicts[where] == "two" and not let_in:
             raise BadDataError(f"{_place(reading)}: {_another(where, each, source)}")
@@ -186,6 +191,17 @@ def _another(where: str, text: str, source: DumpSource) -> str:
     mine = f"{instrument.symbol!r}" + (f" ({instrument.name})" if instrument.name else "")
     what = f"the file is of {quoted(text, 40)!r} ({name}), the desk's symbol is {mine}"
     return f"{what}: `file` or `symbol` is wrong; where both are one thing, set `symbol_column: {name}`"
+
+
+def _is_close(reading: Reading, instrument: Instrument) -> bool:
+    """Whether the column of the closes is called as the instrument is."""
+    return "close" in reading.places and same_symbol(reading.name_of("close"), instrument.symbol)
+
+
+def _named_otherwise(name: str, source: DumpSource) -> str:
+    what = f"nothing in the file says whose it is, and it is named after {quoted(name, 40)!r}"
+    mine = f"the desk's symbol is {source.instrument.symbol!r}"
+    return f"{what}, {mine}: `file` or `symbol` is wrong; where both are right, set `symbol_column: file`"
 
 
 def _asked(where: str, text: str, source: DumpSource) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 from pyjobs.market.dumps.identity.contracts import by_month, is_option, without_contract, without_kind
@@ -42,7 +43,7 @@ _MARKED = re.compile(r"([A-Z0-9]+)=[XF]")
 def same_symbol(one: str, other: str) -> bool:
     """Whether two spellings mean one symbol: case, marks, an ending like .US, an A before a Korean code aside."""
     return (
-        _papers(one, other) != "two" and not _of_other_classes(one, other) and bool(_spellings(one) & _spellings(other))
+        _papers(one, other) != "two" and not _of_other_classes(one, other) and bool(spellings(one) & spellings(other))
     )
 
 
@@ -68,7 +69,13 @@ def _paper(code: str) -> tuple[str, ...]:
     return ()
 
 
-def _spellings(symbol: str) -> set[str]:
+def spelt(symbols: Iterable[str]) -> dict[str, str]:
+    """Symbols by each of their spellings, for a name of a file to be looked up in."""
+    return {spelling: symbol for symbol in symbols for spelling in spellings(symbol)}
+
+
+def spellings(symbol: str) -> set[str]:
+    """What a symbol is without its marks, without an ending like .US, and without an A before a Korean code."""
     upper = symbol.upper().strip()
     found = {re.sub(r"[^A-Z0-9가-힣]", "", upper), re.sub(r"[^A-Z0-9가-힣]", "", re.sub(r"\.[A-Z]{1,3}$", "", upper))}
     found |= {re.sub(r"[^A-Z0-9]", "", upper[2:]) for _ in "x" if re.match(r"[XCI]:", upper)}

@@ -176,8 +176,14 @@ def refuse_other_basis(reading: Reading, source: DumpSource) -> None:
         numbered = column(name) == "adjustflag"
         yes, no = (("1", "2"), ("3",)) if numbered else (YES, NO)
         found = {True if each in yes else False if each in no else None for each in (c.strip().lower() for c in cells)}
+        own = reading.shape.adjusted if reading.shape else ""
         if prices == "raw" and True in found:
             what, cure = "adjusted", "`prices: adjusted`, or `prices: split` where only splits are worked in"
+            cure = f"`prices: {own}`, as this vendor adjusts for splits alone" if own else cure
+        elif prices == "adjusted" and own and found == {True}:
+            what = f"adjusted for splits, not for dividends: `prices: {own}` is what they are"
+            reading.said.append(Finding(what=what, count=len(grid), first="", example=f"{name}: {cells[0]}"))
+            continue
         elif prices != "raw" and found == {False} and "adj_close" not in reading.places:
             what, cure = "raw", "`prices: raw`"
         else:

@@ -13,7 +13,7 @@ from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import clock
 from pyjobs.market.dumps.reading.grid import give_back
-from pyjobs.market.dumps.reading.spans import as_dates, span_of
+from pyjobs.market.dumps.reading.spans import as_dates, put_apart, span_of
 from pyjobs.market.dumps.reading.stamps import (
     DATE,
     DAY_MS,
@@ -53,7 +53,7 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
     grid, shape = reading.grid, reading.shape
     cells = grid.columns[reading.places["time"]]
     cells = without_abbreviations(cells) if source.instrument.zone else cells
-    cells = as_dates(cells, source.instrument.timeframe, all_day=source.all_day)
+    cells = put_apart(as_dates(cells, source.instrument.timeframe, all_day=source.all_day))
     order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
     st = stamps(cells, order)
     give_back(len(grid))
@@ -115,15 +115,18 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
     if largest < SMALLEST_EPOCH_MS or of_year:
         grid = reading.grid
         if re.fullmatch(r"\d+(\.\d+)?", text.strip()):
-            seems = "a year and its day" if of_year and "." not in text else _day_count(float(text))
+            seems = "a year and its day" if of_year and "." not in text else _day_count(text.strip())
             seems = "a month, which `timeframe: 1mo` reads" if span_of(text)[0] == "month" else seems
             seems = "a year, and no timeframe is so long" if re.fullmatch(r"(?:19|20)\d\d", text.strip()) else seems
             what = f"{text} is no epoch ({seems}?): write dates as YYYY-MM-DD"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
 
 
-def _day_count(value: float) -> str:
+def _day_count(text: str) -> str:
     """The program whose count of days a number probably is."""
+    value = float(text)
+    if re.fullmatch(r"(?:0[1-9]|[12]\d|3[01]){2}\d\d|\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", text):
+        return "day, month and the last two digits of a year"
     if value > JULIAN:
         return "a Julian day"
     return "MATLAB's number of a day" if value > MATLAB else "Excel's number of a day"

@@ -221,7 +221,10 @@ def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.d
         month, day = _MONTHS.get(name[:3].lower(), 0), int(parts["d"] or parts["d2"] or 0)
     else:
         month, day = int(parts["m"] or 0), int(parts["d"] or 0)
-    date = dt.date(year, month, day)
+    try:
+        date = dt.date(year, month, day)
+    except ValueError:
+        raise ValueError(f"{quoted(text, 60)!r} is no date" + (f" by `dates: {order}`" if order else "")) from None
     if year < EARLIEST_YEAR:
         raise ValueError(f"{quoted(text, 60)!r} is before {EARLIEST_YEAR}")
     if parts["H"] is None:

@@ -94,9 +94,7 @@ def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
     else:
         content = _items(label, content) if _PAGE.match(content) else content
         first = content[:BEGIN].decode("utf-8-sig", "replace").lstrip()[:1]
-        grid = read_json(label, content) if first in ("[", "{") else read_text(label, content)
-        grid.about.setdefault("file", name)
-        yield grid
+        yield read_json(label, content) if first in ("[", "{") else read_text(label, content)
 
 
 def _other_kind(content: bytes) -> str:
