@@ -106,8 +106,8 @@ def in_stored_unit(fetched: Fetched, old: Bars, *, traded_ms: int = 0) -> tuple[
     """`fetched` in the unit of `old`, the stored bars of its stretch and the one before it; and what waits of it.
 
     Rows with a unit that no stored bar shows are left out: `untrue`, or the newest of them a `Step`, but those from
-    `traded_ms` on, which a person has confirmed as traded so. An answer that is as a whole in one other unit stays as it
-    is: all of the series moves then.
+    `traded_ms` on, which a person has confirmed as traded so. An answer that is as a whole in one other unit stays as
+    it is: all of the series moves then.
     """
     bars = fetched.bars
     if fetched.adjusted == "raw" or not len(old) or not len(bars):
