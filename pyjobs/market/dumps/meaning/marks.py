@@ -24,7 +24,7 @@ MINUTE_MS, SECOND_MS = 60_000, 1000
 
 
 def mark_of(readings: Sequence[Reading], source: DumpSource, findings: Findings) -> Mark:
-    """Which end it is; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
+    """The marked end; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
     instrument, shape = source.instrument, readings[0].shape
     if instrument.layout in ("ohlcv_start", "ohlcv_close"):
         return "start" if instrument.layout == "ohlcv_start" else "end"
@@ -43,12 +43,12 @@ def mark_of(readings: Sequence[Reading], source: DumpSource, findings: Findings)
         naive = " (and `zone:`, as it has none)" if len(first) and _is_naive(reading) else ""
         raise ConfigError(
             f"{first.label}: {first.unit} {int(first.lines[0])}: does a row's time ({time_text(reading, 0)}) mark the "
-            f"start or the end of its {instrument.timeframe} bar? Say `layout: ohlcv_start` or `layout: ohlcv_close` "
+            f"start or the end of its {instrument.timeframe} bar? Set `layout: ohlcv_start` or `layout: ohlcv_close` "
             f"for {instrument.key}{naive}"
         )
-    what = "times taken for the starts of their bars (if they are the ends, say `layout: ohlcv_close`)"
+    what = "times taken for the starts of their bars (if they are the ends, set `layout: ohlcv_close`)"
     count = sum(len(each.grid) for each in readings)
-    findings.say(Finding(what=what, count=count, first="", example="nothing in the file tells"))
+    findings.say(Finding(what=what, count=count, first="", example="nothing in the file shows it"))
     return "start"
 
 
@@ -105,7 +105,7 @@ def _shown(reading: Reading, source: DumpSource) -> Literal["", "start", "end"]:
     some = replace(grid, columns=[each.slice(0, SAMPLE) for each in grid.columns], lines=grid.lines[:SAMPLE])
     st = times_of(replace(reading, grid=some), source, Complaints(len(some), Findings(source)))
     if not st.kind.any():
-        return "start"  # no time can be read, which is what the import will say
+        return "start"  # no time can be read, and the import will report that
     if _are_last(st, source):
         return "end"
     timed = st.kind == INSTANT

@@ -17,7 +17,7 @@ FARTHEST_MS = 14 * HOUR_MS  # how far a place's clock is from UTC
 NOT_YET = 0  # the close of a date: its session's, when the calendar has been asked
 SATURDAY, SUNDAY = 5, 6
 MANY = 100_000
-NO_ZONE = "no time zone: write Z or +09:00, or epoch seconds, or say `zone:` of the file's clock"
+NO_ZONE = "no time zone: write Z or +09:00, or epoch seconds, or set `zone:` to the file's clock"
 FEWEST = 3  # rows of which one is told from the others
 FEW_OFF = 20  # one day of so many may begin at an hour of its own
 Errors = dict[int, str]
@@ -110,7 +110,7 @@ def _of_no_zone(st: Stamps, source: DumpSource) -> Errors:
     if not naive.any():
         return {}
     clocked = naive & st.has_clock()
-    what = "has no time zone: say `zone:` of the file's clock"
+    what = "has no time zone: set `zone:` to the file's clock"
     if source.all_day:
         clocked = naive if source.mark == "end" else clocked
     elif hours.market != "FX":
@@ -133,7 +133,7 @@ def _within(local: IntArray, source: DumpSource) -> Mask:
 
 
 def _off_the_others(st: Stamps, timed: Mask, source: DumpSource) -> tuple[IntArray, Errors]:
-    """By how much some few days begin after the hour of all the others, and what to say of them."""
+    """By how much some few days begin after the hour of all the others, and the line about them."""
     local = local_ms(st.ms, source.zone) if source.zone else st.ms
     clocks, counts = np.unique(local[timed] % DAY_MS, return_counts=True)
     usual = int(clocks[counts.argmax()])
@@ -163,7 +163,7 @@ def _ends(start: IntArray, length: int, source: DumpSource) -> IntArray:
 
 
 def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: DumpSource) -> Errors:
-    """Rows whose own day ends after the session their date has: stored by it they would be known too early."""
+    """Rows whose own day ends after the session of their date: stored by it they would be known too early."""
     errors: Errors = {}
     hours, fx = source.hours, source.hours.market == "FX"
     for at in rows.tolist():
@@ -205,7 +205,7 @@ def _longer(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]
         if source.mark == "start":
             day = np.where(weekend, day + 7 - weekday, day)
         elif source.mark == "":
-            what = "is a weekend: of the week before or after it? Say `layout: ohlcv_start` or `layout: ohlcv_close`"
+            what = "is a weekend: of the week before or after it? Set `layout: ohlcv_start` or `layout: ohlcv_close`"
             errors |= dict.fromkeys(np.flatnonzero(weekend).tolist(), what)
     first, last = _span(day, weekly)
     if source.all_day and (st.ms[timed] % DAY_MS).any():
@@ -240,7 +240,7 @@ def _dates(st: Stamps, source: DumpSource) -> tuple[IntArray, Errors]:
     other = _span(near, weekly=False)[0] != _span(day, weekly=False)[0]
     if source.mark:
         return np.where(other, near, day), {}
-    what = "is the end of a month, or the start of the next one elsewhere: say `layout: ohlcv_start` or `ohlcv_close`"
+    what = "is the end of a month, or the start of the next one elsewhere: set `layout: ohlcv_start` or `ohlcv_close`"
     return day, dict.fromkeys(np.flatnonzero(other).tolist(), what)
 
 
