@@ -62,8 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(desk: Desk, file: Path, symbol: str | None) -> int:
     from pyjobs.market.dumps.explain import explained, instrument_for
+    from pyjobs.market.dumps.identity.symbols import spelt
     from pyjobs.market.dumps.import_desk import splits_of
-    from pyjobs.market.dumps.whose.symbols import spelt
 
     instrument = instrument_for(desk, file, symbol)
     splits = splits_of(desk, paths.root() / desk.dumps).get(instrument.symbol)

@@ -17,27 +17,16 @@ BAD_ROWS_PERCENT = 1.0  # of `bad_rows: drop`
 
 
 class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-<<<<<<< HEAD
-    """`layout`: what kind of file it is (`auto` looks; see price_formats.toml for the names). `zone`: of times without
-    one (`Asia/Seoul`, `-05:00`). `dates`: the order of dates like 03/04/2020. `columns`: which column of the
-    file is which field, where its name does not say. `scale`: what its prices are multiplied by (0.01: pence).
-    `decimal`: the mark before its decimals, where 1.100 may be eleven hundred. `symbol_column`: the column of
-    the symbols, in a file of many, or of one that calls the instrument by another name. `hours: extended`: bars
-    before the open and after the close, too, as a series of their own. `bad_rows: drop`, or a per cent: rows
-    that cannot be true are left out, up to that share (default 1 %), instead of the whole file. `units_changed`
-    (a date): prices before it are in another unit (a new currency, pence) by a power of ten, and are put into
-    the one since. `complete: true`: what the store holds of the series and the file lacks goes.
-=======
     """`layout`: what kind of file it is (`auto` looks; see price_formats.toml for the names).
 
     `zone`: of times without one (`Asia/Seoul`, `-05:00`). `dates`: the order of dates like 03/04/2020. `columns`: the
     column of each field, where its name does not show it. `scale`: what its prices are multiplied by (0.01: pence).
+    `decimal`: the mark before its decimals, where 1.100 may be eleven hundred.
     `symbol_column`: the column of the symbols, in a file of many, or of one that calls the instrument by another name.
     `hours: extended`: bars before the open and after the close, too, as a series of their own. `bad_rows: drop`, or a
     per cent: rows that cannot be true are left out, up to that share (default 1 %), instead of the whole file.
     `units_changed` (a date): prices before it are in another unit (a new currency, pence) by a power of ten, and are
     put into the one since. `complete: true`: what the store holds of the series and the file lacks goes.
->>>>>>> main
     """
 
     layout: str = "auto"

@@ -9,9 +9,9 @@ from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.price_formats import PLAIN
+from pyjobs.market.dumps.identity.tickers import named_after_another
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.read_dump import NOBODY, chosen, read_dump
-from pyjobs.market.dumps.whose.tickers import named_after_another
 from pyjobs.market.times import utc_text
 from utils.errors import NightdeskError, UsageError
 from utils.foreign_text import LONGEST_MESSAGE, quoted

@@ -14,9 +14,9 @@ from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.compare import Stored, bring_in
+from pyjobs.market.dumps.identity.symbols import spelt
 from pyjobs.market.dumps.read_dump import Dump, read_dump
 from pyjobs.market.dumps.unreachable import Unreachable
-from pyjobs.market.dumps.whose.symbols import spelt
 from pyjobs.market.store.bar_store import BarStore
 from utils.errors import NightdeskError
 from utils.exit_codes import ExitCode

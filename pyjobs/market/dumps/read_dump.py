@@ -63,12 +63,8 @@ def read_dump(
 ) -> Dump:
     """The bars of `path`, all of them closed. `first` and `last` name the session (daily) or UTC start of a bar.
 
-<<<<<<< HEAD
-    `splits`: what the desk knows of the symbol's, by session (an ordinal): the price after over before.
-    `others`: the desk's symbols, `spelt`; a file named after another one of them is not this one's.
-=======
     `splits`: the desk's actions on the symbol, by session (an ordinal): the price after over before.
->>>>>>> main
+    `others`: the desk's symbols, `spelt`; a file named after another one of them is not this one's.
 
     Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must set a key.
     """

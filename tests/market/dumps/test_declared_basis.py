@@ -50,7 +50,7 @@ def test_polygons_adjusted_has_splits_alone(hours: dict[str, MarketHours], tmp_p
     path = tmp_path / "p.json"
     path.write_bytes((HEADS / "polygon.json").read_bytes())
     with pytest.raises(
-        NightdeskError, match="the desk raw: say `prices: split`, as this vendor adjusts for splits alone"
+        NightdeskError, match="the desk raw: set `prices: split`, as this vendor adjusts for splits alone"
     ):
         read(path, hours, symbol="AAPL")
     for prices, notes in (("split", 0), ("adjusted", 1)):

@@ -31,13 +31,8 @@ REFUSED = [
     (PLAIN + "2018-01-26,12,,11,13,5\n", "line 3: some prices are missing, some are there"),
     (PLAIN + "2018-01-26,12,x,11,13,5\n", "line 3: high: 'x' is not a number"),
     (PLAIN + "2018-01-26,12,1e999,11,13,5\n", "line 3: high: a number is too large"),
-<<<<<<< HEAD
     (PLAIN + "2018-02-30,12,14,11,13,5\n", "line 3: '2018-02-30' is no date"),
-    (PLAIN + "03/04/2018,12,14,11,13,5\n", "line 3: '03/04/2018' may be day/month or month/day: say `dates: dmy`"),
-=======
-    (PLAIN + "2018-02-30,12,14,11,13,5\n", "line 3: day"),
     (PLAIN + "03/04/2018,12,14,11,13,5\n", "line 3: '03/04/2018' may be day/month or month/day: set `dates: dmy`"),
->>>>>>> main
     (PLAIN + "in May,12,14,11,13,5\n", "line 3: 'in May' is not a time (known: YYYY-MM-DD"),
     ("2018-01-24;1,500;1,600;1,400;1,500;10\n", "line 1: open: '1,500' is not a number"),
     ("a,b,k,d,e,f\n1,2,3,4,5,6\n", "line 1: no column for time, open, high, low, close in 'a, b, k, d, e, f'"),

@@ -34,7 +34,7 @@ def test_a_point_of_which_nothing_tells_what_it_is_is_refused(
 ) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"{HEAD}2024-01-02;{PRICES};10.000\n".replace(";", separator), encoding="utf-8")
-    with pytest.raises(NightdeskError, match=r"line 2: '1.120' may be a number of thousands .* say `decimal: ','` or"):
+    with pytest.raises(NightdeskError, match=r"line 2: '1.120' may be a number of thousands .* set `decimal: ','` or"):
         read(path, hours)
     for decimal, right in ((",", (1120, 10_000)), (".", (1.12, 10))):
         bars = read(path, hours, decimal=decimal).bars

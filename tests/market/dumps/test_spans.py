@@ -73,7 +73,7 @@ def test_days_months_and_years_run_together_are_dates_and_no_epochs_of_1970(
     for text, order, right in TOGETHER:
         dump = read(tmp_path / "x.csv", hours, rows(text.split(" ")), market="24/7", dates=order, layout="ohlcv_start")
         assert [each[:10] for each in closes(dump)] == [f"{day[:8]}{int(day[8:]) + 1:02}" for day in right], text
-    with pytest.raises(NightdeskError, match="'01/02/2024' may be day/month or month/day: say `dates: dmy`"):
+    with pytest.raises(NightdeskError, match="'01/02/2024' may be day/month or month/day: set `dates: dmy`"):
         read(tmp_path / "x.csv", hours, rows(["01022024", "01032024"]))
     with pytest.raises(NightdeskError, match="'25/01/2024' is no date by `dates: mdy`"):
         read(tmp_path / "x.csv", hours, rows(["25012024", "26012024"]), dates="mdy")

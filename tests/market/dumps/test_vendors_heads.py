@@ -146,7 +146,7 @@ def test_money_and_parts_are_no_volume(
 ) -> None:
     text = f"Date,Open,High,Low,Close,{columns}\n2024-01-02,10,13,9,12,5,7\n"
     if right is None:
-        with pytest.raises(NightdeskError, match=r"counts money, not what was traded: say `columns: \{volume: ''\}`"):
+        with pytest.raises(NightdeskError, match=r"counts money, not what was traded: set `columns: \{volume: ''\}`"):
             read(tmp_path / "x.csv", hours, text, symbol=symbol, market="24/7")
         return
     assert read(tmp_path / "x.csv", hours, text, symbol=symbol, market="24/7").bars.volume[0] == right

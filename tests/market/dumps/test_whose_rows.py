@@ -11,12 +11,8 @@ import pytest
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps import read_dump
-<<<<<<< HEAD
-from pyjobs.market.dumps.whose.issuers import verdict
-from pyjobs.market.dumps.whose.symbols import spelt
-=======
 from pyjobs.market.dumps.identity.issuers import verdict
->>>>>>> main
+from pyjobs.market.dumps.identity.symbols import spelt
 from tests.market.dumps.support.more_dialects import read
 from utils.errors import NightdeskError
 

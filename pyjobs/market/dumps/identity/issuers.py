@@ -9,13 +9,9 @@ from itertools import accumulate
 from typing import Literal
 
 from pyjobs.market.desk.instrument import Instrument
-<<<<<<< HEAD:pyjobs/market/dumps/whose/issuers.py
-from pyjobs.market.dumps.whose.known_names import known_names
-from pyjobs.market.dumps.whose.listings import dotted, is_elsewhere
-from pyjobs.market.dumps.whose.symbols import ALIASES, bases_of, compared, is_of_coins, pair_of, same_symbol
-=======
-from pyjobs.market.dumps.identity.symbols import bases_of, compared, is_of_coins, pair_of
->>>>>>> main:pyjobs/market/dumps/identity/issuers.py
+from pyjobs.market.dumps.identity.known_names import known_names
+from pyjobs.market.dumps.identity.listings import dotted, is_elsewhere
+from pyjobs.market.dumps.identity.symbols import ALIASES, bases_of, compared, is_of_coins, pair_of, same_symbol
 
 Verdict = Literal["one", "two", "asked", ""]
 """`asked`: a name, of which nothing shows that it is the instrument's. "": nothing that could be held against it."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.identity.issuers import alike, code_in, is_isin, is_plain_name, verdict
+from pyjobs.market.dumps.identity.issuers import alike, code_in, is_isin, is_plain_name, is_spelling, verdict
 from pyjobs.market.dumps.identity.symbols import compared, same_symbol
 from pyjobs.market.dumps.identity.tickers import is_named
 from pyjobs.market.dumps.meaning.columns import Reading
@@ -19,12 +19,6 @@ from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.meaning.times import Complaints, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
-<<<<<<< HEAD:pyjobs/market/dumps/whose/one_symbol.py
-from pyjobs.market.dumps.whose.issuers import alike, code_in, is_isin, is_plain_name, is_spelling, verdict
-from pyjobs.market.dumps.whose.symbols import compared, same_symbol
-from pyjobs.market.dumps.whose.tickers import is_named
-=======
->>>>>>> main:pyjobs/market/dumps/identity/one_symbol.py
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
@@ -207,7 +201,7 @@ def _is_close(reading: Reading, instrument: Instrument) -> bool:
 def _named_otherwise(name: str, source: DumpSource) -> str:
     what = f"nothing in the file says whose it is, and it is named after {quoted(name, 40)!r}"
     mine = f"the desk's symbol is {source.instrument.symbol!r}"
-    return f"{what}, {mine}: `file` or `symbol` is wrong; where both are right, say `symbol_column: file`"
+    return f"{what}, {mine}: `file` or `symbol` is wrong; where both are right, set `symbol_column: file`"
 
 
 def _asked(where: str, text: str, source: DumpSource) -> str:

@@ -7,16 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.identity.issuers import is_isin
-from pyjobs.market.dumps.identity.symbols import compared, pair_of, same_symbol
+from pyjobs.market.dumps.identity.issuers import code_in, is_isin, is_known, is_known_name, is_spelling, verdict
+from pyjobs.market.dumps.identity.symbols import compared, pair_of, same_symbol, spellings
 from pyjobs.market.dumps.meaning.names import FIELD_OF
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
-<<<<<<< HEAD:pyjobs/market/dumps/whose/tickers.py
-from pyjobs.market.dumps.whose.issuers import code_in, is_isin, is_known, is_known_name, is_spelling, verdict
-from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol, spellings
-=======
->>>>>>> main:pyjobs/market/dumps/identity/tickers.py
 from utils.errors import BadDataError
 
 UNITS = frozenset(
@@ -78,13 +73,8 @@ _PAIR = re.compile(r"\(\s*'([^']*)'\s*,\s*'([^']*)'\s*\)")
 def told_above(grid: Grid, instrument: Instrument) -> None:
     """Note the symbol that a line before the table gives (`Symbol: MSFT`), or the ISIN that one is (Euronext's).
 
-<<<<<<< HEAD:pyjobs/market/dumps/whose/tickers.py
     A title that has a code or a known name (`AAPL 1D`, `Apple Inc. (AAPL)`) is noted where it is another one's, and
     neither the file's name nor another line says that the file is the instrument's.
-=======
-    A title that is a code (`AAPL`, `Apple Inc. (AAPL)`) is noted where it is plainly another symbol's, and neither the
-    file's name nor another line names the symbol.
->>>>>>> main:pyjobs/market/dumps/identity/tickers.py
     """
     for line in grid.preamble:
         text = line.strip(' \t",;#')

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
-from pyjobs.market.dumps.identity.symbols import compared, pair_of, same_symbol
+from pyjobs.market.dumps.identity.issuers import verdict
+from pyjobs.market.dumps.identity.symbols import pair_of, same_symbol
 from pyjobs.market.dumps.identity.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from pyjobs.market.dumps.meaning.names import (
     CLOCKS,
@@ -29,12 +30,6 @@ from pyjobs.market.dumps.meaning.volumes import volume_of
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import unexpected
-<<<<<<< HEAD
-from pyjobs.market.dumps.whose.issuers import verdict
-from pyjobs.market.dumps.whose.symbols import pair_of, same_symbol
-from pyjobs.market.dumps.whose.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
-=======
->>>>>>> main
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
@@ -64,15 +59,10 @@ class Reading:
 
 
 def understood(grid: Grid, instrument: Instrument) -> Reading:
-<<<<<<< HEAD
-    """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
-    told_above(grid, instrument)
-=======
     """The field of each column. Raises BadDataError naming those that are missing or unclear, and the key that
     helps.
     """
-    told_above(grid, instrument.symbol)
->>>>>>> main
+    told_above(grid, instrument)
     if grid.names is None:
         return headerless_reading(grid, instrument)
     one_ticker(grid, instrument)
@@ -263,17 +253,10 @@ def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int])
         return mine[0] if len(mine) == 1 and is_number(_some(grid, mine[0])) else None
     if places["time"] != 0 or len(names) != 2 or not is_number(_some(grid, 1)):
         return None
-<<<<<<< HEAD
     whose = "" if _says_nothing(names[1], instrument) else verdict(names[1], instrument)
     if whose == "two" or (whose == "asked" and instrument.role != "benchmark"):
         what = f"line {grid.header_line or 1}: its one value is called {quoted(names[1], 40)!r}, the desk's symbol is "
-        cure = f"where that is its price, say `columns: {{close: {quoted(names[1], 40)}}}`"
-=======
-    unit = column(names[1]) in NO_SYMBOLS or (names[1].upper() in UNITS and not pair_of(instrument.symbol.upper()))
-    if compared(names[1], instrument.symbol) == "two" and not unit:
-        what = f"line {grid.header_line or 1}: its one value is called {names[1]!r}, the desk's symbol is "
-        cure = f"where that is its price, set `columns: {{close: {names[1]}}}`"
->>>>>>> main
+        cure = f"where that is its price, set `columns: {{close: {quoted(names[1], 40)}}}`"
         raise BadDataError(f"{grid.label}: {what}{instrument.symbol!r}: {cure}")
     return 1
 

@@ -191,7 +191,7 @@ def _commas(reading: Reading, source: DumpSource) -> bool:
     if found is None:
         line, cell = int(grid.lines[0]), grid.cell(0, places["close"])
         what = f"{quoted(cell, 20)!r} may be a number of thousands or have three decimals, and no other number shows it"
-        raise BadDataError(f"{grid.label}: {grid.unit} {line}: {what}: say `decimal: ','` or `decimal: '.'`")
+        raise BadDataError(f"{grid.label}: {grid.unit} {line}: {what}: set `decimal: ','` or `decimal: '.'`")
     return found
 
 

@@ -122,16 +122,11 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
 
 
-<<<<<<< HEAD
 def _day_count(text: str) -> str:
-    """Whose count of days a number is likely to be."""
+    """The program whose count of days a number probably is."""
     value = float(text)
     if re.fullmatch(r"(?:0[1-9]|[12]\d|3[01]){2}\d\d|\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", text):
         return "day, month and the last two digits of a year"
-=======
-def _day_count(value: float) -> str:
-    """The program whose count of days a number probably is."""
->>>>>>> main
     if value > JULIAN:
         return "a Julian day"
     return "MATLAB's number of a day" if value > MATLAB else "Excel's number of a day"

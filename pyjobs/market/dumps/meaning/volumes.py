@@ -8,19 +8,12 @@ from collections.abc import Iterable
 
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
-<<<<<<< HEAD
+from pyjobs.market.dumps.identity.symbols import ALIASES, QUOTES, bases_of, pair_of
 from pyjobs.market.dumps.meaning.basis import MONEYS
-=======
-from pyjobs.market.dumps.identity.symbols import ALIASES, bases_of, pair_of
->>>>>>> main
 from pyjobs.market.dumps.meaning.plausible import counts_what_money_pays
 from pyjobs.market.dumps.meaning.shapes import first_cell
 from pyjobs.market.dumps.reading.fields import SCALES, column
 from pyjobs.market.dumps.reading.grid import Grid
-<<<<<<< HEAD
-from pyjobs.market.dumps.whose.symbols import ALIASES, QUOTES, bases_of, pair_of
-=======
->>>>>>> main
 from utils.errors import BadDataError
 
 MONEY = ("quotevolume", "quoteassetvolume")
@@ -131,7 +124,7 @@ def _refuse_of_another(grid: Grid, symbol: str, named: dict[str, int]) -> None:
     others = [unit for unit in named if unit not in MONEYS and unit not in QUOTES[:-2] and unit not in _NO_UNITS]
     if others and (pair_of(symbol.upper()) or set(named) - set(others)):
         what = f"its volumes are of {' and '.join(named)}, the desk's symbol is {symbol!r}: `file` or `symbol` is wrong"
-        raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}; where not, say {_cures(grid, named)}")
+        raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}; where not, set {_cures(grid, named)}")
 
 
 def _refuse_money(grid: Grid) -> None:
@@ -141,7 +134,7 @@ def _refuse_money(grid: Grid) -> None:
         words = re.findall(r"[^\W\d_]+|[$€£¥₩]", match[1].upper()) if match else []
         if any(word in MONEYS or word in QUOTES[:-2] or word in "$€£¥₩" for word in words):
             what, cures = f"{name!r} counts money, not what was traded", _cures(grid, {name: place}, none_first=True)
-            raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}: say {cures}")
+            raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}: set {cures}")
 
 
 def _cures(grid: Grid, named: dict[str, int], *, none_first: bool = False) -> str:
