@@ -1,6 +1,6 @@
 """The recent bars of a loop's series: asked for and stored, or loaded; closed ones only, in order.
 
-What was asked for serves also where it cannot be stored.
+Fetched bars are used even where they cannot be stored.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ EXTRA = 1.5  # of the first ask: markets are closed for part of the time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is known now. `final`: the newest bar is past its provider's revisions, so nothing newer need confirm it.
+    """The bars and facts of now. `final`: the newest bar is past its provider's revisions, so nothing newer need
+    confirm it.
 
-    `persisted`: what came is stored. `told`: what to report; `noted`: some of it is, until `said`. `splits`: those
-    that are recorded, of raw prices; None where splits are worked in, and all bars move with one.
+    `persisted`: what came is stored. `report`: lines to print; `noted`: some are noted until `mark_printed`. `splits`:
+    those that are recorded, of raw prices; None where splits are worked in, and all bars move with one.
     """
 
     bars: Bars
     final: bool
     persisted: bool = True
-    told: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
     noted: bool = False
     splits: tuple[Split, ...] | None = ()
 
@@ -67,22 +68,22 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     final = is_daily(spec.timeframe) and newest is not None and newest[1] and persisted
     about = store.provenance(spec.key)
     splits = tuple(recorded(spec)) if about is None or about.adjusted == "raw" else None
-    return Answer(bars=whole, final=final, persisted=persisted, told=found, noted=noted, splits=splits)
+    return Answer(bars=whole, final=final, persisted=persisted, report=found, noted=noted, splits=splits)
 
 
-def said(spec: Spec, told: Collection[str]) -> None:
-    """These sentences have been printed: no later job says again what of them was noted of the series."""
-    from pyjobs.market.ingest.news.said import said as news_said
+def mark_printed(spec: Spec, report: Collection[str]) -> None:
+    """These sentences have been printed: no later job prints them again for the series."""
+    from pyjobs.market.ingest.news.lines import mark_printed as mark_news_printed
 
-    news_said(open_store(), spec.key, told)
+    mark_news_printed(open_store(), spec.key, report)
 
 
 def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...], bool]:
     """Ask for what is new and store it; what came is added to `came` whether it could be stored or not.
 
-    `Answer.persisted`, `told` and `noted`.
+    `Answer.persisted`, `report` and `noted`.
     """
-    from pyjobs.market.ingest import backfill
+    from pyjobs.market.ingest import backfill, silence
     from pyjobs.market.ingest.for_each_series import series_lock
     from pyjobs.market.ingest.sources import Sources
 
@@ -96,6 +97,8 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
             raise CannotWriteError("FORCE_PERSIST_FAIL=1 rehearses a failed write")
         return answer
 
+    if store.partitions(spec.key) and silence.resting(store, spec.key, source, now_ms):
+        return True, (), False
     back_ms = int(bars * TIMEFRAME_MS[spec.timeframe] * EXTRA)
     if is_daily(spec.timeframe):
         back_ms *= 2
@@ -104,6 +107,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
             done = backfill.ingest_resume(
                 store, spec.key, replace(source, ask=noted), lookback_ms=back_ms, now_ms=now_ms, progress=_quiet
             )
+            silent = silence.note_asked(store, spec.key, source, now_ms, hint="")
     except NetworkForbidden:
         return True, ("no provider was asked: ALLOW_NET_FETCH=0; the store's bars are used",), False
     except LockBusyError:
@@ -112,7 +116,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
         if not came:
             raise
         return False, (f"the bars could not be stored: {error}",), False
-    return True, done.got.news, bool(done.got.news)
+    return True, (*done.got.news, *[silent] * bool(silent)), bool(done.got.news)
 
 
 def _quiet(_: int, __: int, ___: str) -> None:

@@ -106,7 +106,7 @@ def last(bars: Bars, count: int) -> Bars:
 
 
 def first_problem(bars: Bars, walk: Callable[[Iterable[Bars]], Iterator[Bars]] = iter) -> str | None:
-    """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises.
+    """The fault of the first bad bar, or None. Checks exactly what the class docstring promises.
 
     `walk`: how to go over the pieces of a long series, `cache.release.one_at_a_time` where it lies in a mapped file.
     """

@@ -138,7 +138,7 @@ def test_who_runs_no_night_has_what_krx_revises_by_the_end_of_day(home: Home) ->
     assert eod(home) == 0
     page = (home.root / "reports/eod_2026-11-26.md").read_text(encoding="utf-8")
     assert "since the last page: KRX:005930:1d: 1 stored bar revised by the provider" in page
-    assert looked.load("KRX").for_page == looked.Found()
+    assert looked.load("KRX").page_of("") == looked.Found()
 
 
 def health(home: Home) -> str:

@@ -112,17 +112,6 @@ class Terminal(StringIO):
         return super().write(text)
 
 
-def test_a_scheduler_that_dies_leaves_no_half_output(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bars, out = prices(home / "bars.parquet", 20, 30_000), home / "sets.csv"
-    with cluster(home / "c", workers=1) as made:
-        screen = Terminal(10, made.scheduler.kill)
-        monkeypatch.setattr(sys, "stderr", screen)
-        flags = ["--strategy", "ma_cross", *GRID, "--bars", str(bars), "--out", str(out), *on(made)]
-        assert run(run_sweep.main, flags) == ExitCode.EXTERNAL
-    assert screen.done and not out.exists()
-    assert f"dask {made.address}: network: the scheduler" in screen.getvalue()
-
-
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
@@ -143,6 +132,17 @@ def test_flags_that_do_not_fit_are_usage(
     with contextlib.suppress(SystemExit):  # argparse's way out
         assert run(run_sweep.main, [*desk, "--sweep", "fast=3,5", *flags]) == ExitCode.USAGE
     assert says in capsys.readouterr().err
+
+
+def test_a_scheduler_that_dies_leaves_no_half_output(home: Path, two: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last test of `two`."""
+    bars, out = prices(home / "bars.parquet", 20, 30_000), home / "sets.csv"
+    screen = Terminal(10, two.scheduler.kill)
+    monkeypatch.setattr(sys, "stderr", screen)
+    flags = ["--strategy", "ma_cross", *GRID, "--bars", str(bars), "--out", str(out), *on(two)]
+    assert run(run_sweep.main, flags) == ExitCode.EXTERNAL
+    assert screen.done and not out.exists()
+    assert f"dask {two.address}: network: the scheduler" in screen.getvalue()
 
 
 @pytest.mark.torture

@@ -31,16 +31,6 @@ def overlay(folder: Path, text: str) -> Path:
     return folder
 
 
-def test_the_committed_files_are_what_a_fresh_build_gives_and_no_correction_is_redundant(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert run(build_calendars.main, ["--check"]) == ExitCode.OK
-    printed = capsys.readouterr()
-    assert printed.err == ""
-    assert "XKRX  2010-01-01..2027-12-31: 4428 sessions" in printed.out
-    assert "a projection after 2026-12-31" in printed.out
-
-
 @pytest.mark.parametrize(
     ("entry", "what"),
     [

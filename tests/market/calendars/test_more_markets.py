@@ -1,4 +1,4 @@
-"""More markets: as the library has them, lunch included; another one is added by name."""
+"""The committed calendars, as a fresh build and as the library has them; it is asked once for each market."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ def starts(market: str, first: str, last: str, timeframe: str = "30m") -> str:
     zone = dt.datetime.fromisoformat(first).tzinfo
     step = {"30m": 1800, "1h": 3600}[timeframe]
     return " ".join(f"{dt.datetime.fromtimestamp(close / 1000 - step, zone):%H:%M}" for close in closes.tolist())
+
+
+def test_the_committed_files_are_what_a_fresh_build_gives_and_no_correction_is_redundant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(build_calendars.main, ["--check"]) == ExitCode.OK
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert "XKRX  2010-01-01..2027-12-31: 4428 sessions" in printed.out
+    assert "a projection after 2026-12-31" in printed.out
 
 
 @pytest.mark.parametrize("market", LIBRARYS)

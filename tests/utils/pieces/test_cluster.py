@@ -41,22 +41,6 @@ def test_results_are_those_of_this_machine_in_the_same_order(three: Cluster) -> 
     assert (said[0], said[-1]) == ((0, 120), (120, 120)) and said == sorted(said)
 
 
-def test_killed_workers_cost_nothing_but_time(tmp_path: Path) -> None:
-    """Two of three, at seeded moments; what they held is made again."""
-    work, chance = work_of(pieces.slow_root, batches=3, parts=40), random.Random(4)
-    with cluster(tmp_path / "c", workers=3) as made:
-        moments = sorted(chance.sample(range(10, 100), 2))
-
-        def watch(done: int, _of: int, _what: str) -> None:
-            while moments and done >= moments[0]:
-                made.kill(len(moments))
-                del moments[0]
-
-        found = on_cluster(made.address, Waits(look_s=3.0))(work, watch)
-    assert not moments
-    assert digest(found) == digest(here(work, silent))
-
-
 def test_a_worker_that_gives_other_bits_is_refused_before_anything_is_done(three: Cluster) -> None:
     with pytest.raises(ConfigError, match=r"3 of 3 workers of tcp://.* gives other bits there"):
         on_cluster(three.address)(work_of(pieces.of_this_process), silent)
@@ -67,40 +51,65 @@ def test_a_bug_in_a_piece_is_a_bug_here(three: Cluster) -> None:
         on_cluster(three.address)(Work(function=pieces.wrong, batches=[(9, list(range(10)))]), silent)
 
 
-def test_a_piece_that_ends_every_worker_ends_the_run(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def dying(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """One that loses its three workers, in the order of the tests below; each of them starts what it needs."""
+    with cluster(tmp_path_factory.mktemp("dying"), workers=0) as made:
+        yield made
+
+
+def test_killed_workers_cost_nothing_but_time(dying: Cluster) -> None:
+    """Two of three, at seeded moments; what they held is made again."""
+    work, chance = work_of(pieces.slow_root, batches=3, parts=40), random.Random(4)
+    moments = sorted(chance.sample(range(10, 100), 2))
+    dying.add(3)
+
+    def watch(done: int, _of: int, _what: str) -> None:
+        while moments and done >= moments[0]:
+            dying.kill(len(moments))
+            del moments[0]
+
+    found = on_cluster(dying.address, Waits(look_s=3.0))(work, watch)
+    assert not moments
+    assert digest(found) == digest(here(work, silent))
+
+
+def test_a_piece_that_ends_every_worker_ends_the_run(dying: Cluster) -> None:
     work = Work(function=pieces.deadly, batches=[(7, list(range(10)))])
-    with cluster(tmp_path / "c", workers=2, allowed_failures=0) as made, pytest.raises(WorkKilledError) as raised:
-        on_cluster(made.address, QUICK)(work, silent)
-    assert "that had a certain piece of the work was killed" in str(raised.value)
+    dying.alone(allowed_failures=0)
+    with pytest.raises(WorkKilledError, match="that had a certain piece of the work was killed") as raised:
+        on_cluster(dying.address, QUICK)(work, silent)
     assert raised.value.exit_code == ExitCode.KILLED
 
 
-def test_without_any_worker_left_the_run_ends_in_time(tmp_path: Path) -> None:
-    with cluster(tmp_path / "c", workers=1) as made:
+def test_without_any_worker_left_the_run_ends_in_time(dying: Cluster) -> None:
+    dying.alone(allowed_failures=3)
 
-        def watch(done: int, _of: int, _what: str) -> None:
-            if done >= 20:
-                made.kill(0)
+    def watch(done: int, _of: int, _what: str) -> None:
+        if done >= 20:
+            dying.kill(-1)
 
-        with pytest.raises(ExternalDataUnavailable, match="no worker for 1 s; nothing is written") as raised:
-            on_cluster(made.address, QUICK)(work_of(pieces.slow_root), watch)
+    with pytest.raises(ExternalDataUnavailable, match="no worker for 1 s; nothing is written") as raised:
+        on_cluster(dying.address, QUICK)(work_of(pieces.slow_root), watch)
     assert raised.value.kind == "outage"
 
 
-def test_workers_without_nightdesk_or_with_another_one_are_refused(tmp_path: Path) -> None:
+def test_workers_without_nightdesk_or_with_another_one_are_refused(dying: Cluster, tmp_path: Path) -> None:
     other = tmp_path / "clone"
     for folder in ("pyjobs", "utils", "config/calendars"):
         shutil.copytree(ROOT / folder, other / folder, ignore=shutil.ignore_patterns("__pycache__"))
     with (other / "utils/progress.py").open("a") as handle:
         handle.write("# another commit\n")
     (tmp_path / "empty").mkdir()
-    with cluster(tmp_path / "c", workers=0) as made:
-        with pytest.raises(ExternalDataUnavailable, match="has no worker, and none came within 1 s"):
-            on_cluster(made.address, QUICK)(work_of(pieces.root), silent)
-        made.add(cwd=tmp_path / "empty")
-        made.add(cwd=other)
-        with pytest.raises(ConfigError) as raised:
-            on_cluster(made.address)(Work(function=divmod, batches=[(7, [2])]), silent)
+    for number, worker in enumerate(dying.workers):
+        if worker.poll() is None:
+            dying.kill(number)
+    with pytest.raises(ExternalDataUnavailable, match="has no worker, and none came within 1 s"):
+        on_cluster(dying.address, QUICK)(work_of(pieces.root), silent)
+    dying.add(cwd=tmp_path / "empty")
+    dying.add(cwd=other)
+    with pytest.raises(ConfigError) as raised:
+        on_cluster(dying.address)(Work(function=divmod, batches=[(7, [2])]), silent)
     assert "2 of 2 workers" in str(raised.value)
     assert "No module named 'utils'" in str(raised.value)
     assert f"instead of {identity()['code']}" in str(raised.value)

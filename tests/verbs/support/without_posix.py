@@ -1,6 +1,7 @@
 """Runs a verb as on a system without POSIX, with no fcntl and no fork.
 
-`python -m tests.verbs.support.without_posix VERB ARG…`
+`python -m tests.verbs.support.without_posix VERB ARG… [and VERB ARG… …]`: one after the other; a script in place of a
+verb is its path. Each verb that ends well is named on stdout; the first that does not ends all, with its code.
 """
 
 from __future__ import annotations
@@ -17,8 +18,16 @@ if __name__ == "__main__":
         sys.modules[module] = None  # type: ignore[assignment]  # an import of it raises ImportError from now on
     for call in CALLS:
         delattr(os, call)
-    sys.argv = sys.argv[1:]
-    if sys.argv[0].endswith(".py"):
-        runpy.run_path(sys.argv[0], run_name="__main__")
-    else:
-        runpy.run_module(f"pyjobs.{sys.argv[0]}", run_name="__main__", alter_sys=True)
+    asked = sys.argv[1:]
+    while asked:
+        end = asked.index("and") if "and" in asked else len(asked)
+        sys.argv, asked = asked[:end], asked[end + 1 :]
+        try:
+            if sys.argv[0].endswith(".py"):
+                runpy.run_path(sys.argv[0], run_name="__main__")
+            else:
+                runpy.run_module(f"pyjobs.{sys.argv[0]}", run_name="__main__", alter_sys=True)
+        except SystemExit as ended:
+            if ended.code:
+                raise
+        print(f"{sys.argv[0]} ended well", flush=True)
