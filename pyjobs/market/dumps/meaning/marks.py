@@ -69,7 +69,8 @@ def whole_ends(st: Stamps, source: DumpSource) -> Stamps:
     if source.mark != "end":
         return st
     if not _are_last(st, source):
-        return _short_ones_whole(st, source)
+        seconds = _last_seconds(st)
+        return replace(st, ms=(st.ms // MINUTE_MS + 1) * MINUTE_MS) if seconds else _short_ones_whole(st, source)
     step = MINUTE_MS if source.intraday else DAY_MS
     local = local_ms(st.ms, source.zone) if source.zone else st.ms
     ends = (local // step + 1) * step
@@ -106,7 +107,7 @@ def _shown(reading: Reading, source: DumpSource) -> Literal["", "start", "end"]:
     st = times_of(replace(reading, grid=some), source, Complaints(len(some), Findings(source)))
     if not st.kind.any():
         return "start"  # no time can be read, and the import will report that
-    if _are_last(st, source):
+    if _are_last(st, source) or _last_seconds(st):
         return "end"
     timed = st.kind == INSTANT
     return _by_session(st.ms[timed], source) if source.intraday and not source.all_day else ""
@@ -119,6 +120,11 @@ def _are_last(st: Stamps, source: DumpSource) -> bool:
     step, slack = (MINUTE_MS, SECOND_MS) if source.intraday else (DAY_MS, MINUTE_MS)
     local = local_ms(st.ms[timed], source.zone) if source.zone else st.ms[timed]
     return bool((local % step >= step - slack).all())
+
+
+def _last_seconds(st: Stamps) -> bool:
+    """Whether each time is the last second of a minute, of days and weeks of a clock that is not known, too."""
+    return bool((st.kind == INSTANT).all() and (st.ms % MINUTE_MS >= MINUTE_MS - SECOND_MS).all() and st.ms.size)
 
 
 def _by_session(ms: IntArray, source: DumpSource) -> Literal["", "start", "end"]:

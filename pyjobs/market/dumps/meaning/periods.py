@@ -222,21 +222,20 @@ def _one_clock(ms: IntArray) -> bool:
 
 def _dates(st: Stamps, source: DumpSource) -> tuple[IntArray, Errors]:
     """The date that each time has where it was written; of months also what may be of the one before or after."""
-    back = 1 if source.mark == "end" else 0
-    day, timed = utc_days(st.ms), st.kind == INSTANT
+    back, timed, local = 1 if source.mark == "end" else 0, st.kind == INSTANT, st.ms.copy()
     moved = timed & ((st.ms % DAY_MS != 0) | (back == 1))
     if source.zone:
-        local = local_ms(st.ms, source.zone)
-        named = timed & (source.all_day | (source.hours.market == "FX") | (local % DAY_MS == 0))
-        day[named] = utc_days(local[named] - back)
+        clock = local_ms(st.ms, source.zone)
+        named = timed & (source.all_day | (source.hours.market == "FX") | (clock % DAY_MS == 0))
+        local[named] = clock[named]
         moved &= ~named  # a time of day shows another clock than the exchange's, whose date it is
-    day[moved] = source.hours.dates_of(st.ms[moved] - back)
+    local[moved] = source.hours.local_ms(st.ms[moved])
+    local -= back * timed
+    day = utc_days(local)
     if source.instrument.timeframe != "1mo":
         return day, {}
     turn = FARTHEST_MS if source.mark != "end" else -FARTHEST_MS
-    near, naive = day.copy(), (st.kind == NAIVE) & st.has_clock()
-    near[moved] = source.hours.dates_of(st.ms[moved] - back + turn)
-    near[naive] = utc_days(st.ms[naive] - back + turn)
+    near = np.where(timed | ((st.kind == NAIVE) & st.has_clock()), utc_days(local + turn), day)
     other = _span(near, weekly=False)[0] != _span(day, weekly=False)[0]
     if source.mark:
         return np.where(other, near, day), {}
@@ -250,10 +249,10 @@ def _own_ends(st: Stamps, first: IntArray, last: IntArray, source: DumpSource) -
     midnight = (last + 1 - EPOCH_ORDINAL) * DAY_MS
     if source.mark == "end":
         return np.where(timed, np.maximum(st.ms, midnight - FARTHEST_MS), midnight)
-    if source.zone:
-        return localised(midnight, source.zone)[0]
-    late = int((st.ms - (first - EPOCH_ORDINAL) * DAY_MS)[timed].max(initial=0))
-    return np.asarray(midnight + (late if late < DAY_MS else 0))
+    local = local_ms(st.ms, source.zone) if source.zone else st.ms
+    late = int((local - (first - EPOCH_ORDINAL) * DAY_MS)[timed].max(initial=0))
+    ends = midnight + (late if late < DAY_MS else 0)
+    return localised(ends, source.zone)[0] if source.zone else ends
 
 
 def _span(day: IntArray, weekly: bool) -> tuple[IntArray, IntArray]:
