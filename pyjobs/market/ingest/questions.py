@@ -16,7 +16,7 @@ from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, units
 from pyjobs.market.providers.units import Step
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.basis import CHANGED, rescaled
+from pyjobs.market.store.basis import CHANGED, rescaled, volumes_moved
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined
 from pyjobs.market.store.names import symbol_of
@@ -150,7 +150,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         empty = within(empty, begins, last)
     looks.confirmed(store, key, without(empty, before.empty), now_ms)  # first: a kill in between loses no date
     revised = before.revised_by(bars)
-    told = news.of_answer(looks.load(store, key) if known else None, fetched, bars, news.about_revised(revised))
+    told = news.of_answer(looks.load(store, key) if known else None, fetched, bars, before.about(key, bars, revised))
     told.note(store, key)  # and nothing that is to be said
     changed = store.write(
         key, bars, provider=about.provider, adjusted=about.adjusted, empty=empty,
@@ -169,12 +169,15 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     )  # fmt: skip
 
 
+def _flags(key: SeriesKey) -> str:
+    return f"--exchange {key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
+
+
 def _waits(key: SeriesKey, step: Step) -> str:
-    named = f"--exchange {key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
     return (
         f"{key}: {step.text} than those that are stored, and its provider tells no split. What is stored stays, and "
         "nothing newer is taken until the provider mends it or you say what it is: python -m pyjobs.ingest "
-        f"{named} --resume --step unit (another unit: stored prices are put into it; split: their volumes, too; "
+        f"{_flags(key)} --resume --step unit (another unit: stored prices are put into it; split: their volumes, too; "
         "traded: the price has moved so far)"
     )
 
@@ -196,6 +199,14 @@ class _Stored:
             for name in COLUMNS
         ]
         return np.asarray(shared[~np.logical_and.reduce(same)], np.int64)
+
+    def about(self, key: SeriesKey, new: Bars, revised: IntArray) -> tuple[str, ...]:
+        """The sentences about those, whose volumes may have been stored in another unit by an older version."""
+        if (moved := volumes_moved(self.bars.slice(0, self.final), new)) is None:
+            return news.about_revised(revised)
+        text = f"volumes up to the bar of {utc_text(moved[1])} come {moved[0]:g} times as high: contracts before?"
+        again = f"older ones are so still: python -m pyjobs.ingest {_flags(key)} --start TIME fetches them anew"
+        return (*news.about_revised(revised), f"{text} {again}")
 
 
 def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _Stored:
