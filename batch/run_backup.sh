@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
-# Summary: back up what cannot be had anew: databases, configuration, decisions, trades, queue, backtests, pinned runs.
+# Summary: back up what cannot be made again: databases, configuration, decisions, trades, queue, backtests, pinned runs.
 # Usage: run_backup.sh [-h] [OPTION OF THE JOB…]
 # Why here: a copy of a live database is corrupt half of the time; this one is taken while others write. BACKUP_TO names the place.
 # shellcheck source=jobs/lib.sh

@@ -2,7 +2,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 # Summary: the restore drill: the newest backup into an empty folder, databases looked at, a night run on it.
 # Usage: run_drill.sh [-h] [OPTION OF THE JOB…]
-# Why here: a backup that nobody has restored is a hope; health shows when this went well last.
+# Why here: a backup is only proven by a restore; health shows when this went well last.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 entry restore "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
-# Summary: check every paper loop to its first line, backtest its window, rehearse a restart, and say green or red.
+# Summary: check every paper loop to its first line, backtest its window, rehearse a restart, and report green or red.
 # Usage: run_live_check.sh [-h] [OPTION OF THE JOB…]
 # Why here: cron calls it once a day; the go-live report goes by what it found. Without loops nothing is started.
 # shellcheck source=jobs/lib.sh

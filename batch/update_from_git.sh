@@ -7,7 +7,7 @@
 #   --rollback   back to the version before the last update: no network, packages of then
 #   --finish     end a switch that was interrupted (every job does that by itself)
 # Why here: the new version and its packages are made next to the old ones and rehearse a night before they take their place.
-# What is no plain step forward is refused by name, with the one line that mends it. It asks nobody for a password.
+# What is no plain step forward is refused by name, with the one line that mends it. It prompts for no password.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../jobs/lib.sh"
 case ${1:-} in -h | --help) say_help && exit 0 ;; esac

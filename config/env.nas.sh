@@ -13,7 +13,7 @@
 : "${KEEP_LOG_DAYS:=90}"   # of each log the newest so many dates stay, and of histories that were set aside
 : "${PRUNE_MAX_SHARE:=50}" # a prune that would remove a larger share (percent) of the runs or logs stops with an error
 # KEEP_BACKTEST_DAYS=30: of each strategy the backtests of its newest so many dates stay; unset, all of them
-# megabytes of data/cache that a prune leaves: the oldest go first, and are made anew when they are needed
+# megabytes of data/cache that a prune leaves: the oldest go first, and are made again when they are needed
 : "${KEEP_CACHE_MB:=2000}"
 export ENV ALLOW_NET_FETCH RETRY_BUDGET_S MARKET LOCK_BUSY_RC TERM_GRACE_S KEEP_DAYS KEEP_MAX_RUNS KEEP_LOG_DAYS KEEP_CACHE_MB PRUNE_MAX_SHARE
 # export PYTHONBIN=/path/to/python   # default: .venv/bin/python of the clone, then python3

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Summary: what run_with_lock.sh asks when a lock is held: by whom, and of which market the day is. Sourced, never run.
+# Summary: what run_with_lock.sh needs to know of a held lock: its holder, and the market of the day. Sourced, never run.
 
 # market_in ARG…: sets MARKET to the value of --market in a runner's command line; without one it stays as it is.
 market_in() {

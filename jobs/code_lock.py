@@ -1,4 +1,4 @@
-"""A job holds the code it runs: an update waits until no job does, and a job that met an update starts anew.
+"""A job locks the code it runs: an update waits until no job does, and a job that met an update restarts.
 
 The lock is `.locks/code.lock` of the clone, shared by jobs, taken alone by jobs/update/. It is held by the supervisor
 for as long as the job lives, and by no process that the job started.

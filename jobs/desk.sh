@@ -41,7 +41,7 @@ find_desk() {
   name_desks
   [[ ! $1 ]] || die 78 "no desk ${1@Q}: there is no config/desks/$1.yaml; there are: $NAMED"
   DESK_FILE=''
-  [[ $NAMED == none ]] || die 78 "which desk? There is no config/desk.yaml; say --desk and one of: $NAMED"
+  [[ $NAMED == none ]] || die 78 "which desk? There is no config/desk.yaml; give --desk and one of: $NAMED"
 }
 
 # name_desks: sets NAMED to the names of the desks in config/desks/, or `none`. In this shell: a fork costs a millisecond.
@@ -53,7 +53,7 @@ name_desks() {
   told=${told:-none} NAMED=${told% }
 }
 
-# default_strategy ARG…: sets STRATEGY to what is backtested when nobody names one: $BT_STRATEGY, else krx_ma200 where the
+# default_strategy ARG…: sets STRATEGY to the default of a backtest: $BT_STRATEGY, else krx_ma200 where the
 # desk is a person's own and its market XKRX, else ma_cross. The made-up sample has no KOSPI to follow.
 default_strategy() {
   desk_in "$@"
@@ -62,7 +62,7 @@ default_strategy() {
   STRATEGY=${BT_STRATEGY:-$STRATEGY}
 }
 
-# guarded_desk: end here when the desk's file does not say by which calendar a guard may ask.
+# guarded_desk: end here when the desk's file names no calendar for the guard.
 guarded_desk() {
   [[ ! $DESK_FILE || $DESK_MARKET ]] ||
     die 78 "'$DESK_FILE' has no line \`market: XKRX\` with a market of config/calendars/, and the guard asks by it"

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Summary: make the environment the same from cron, systemd and a terminal. Sourced by lib.sh in the first link of a chain.
 
-# An update is at work on this clone, or was killed at it: its own program waits for it, or ends it, and what was asked
-# for starts anew, of the files that are there then. (The update itself does that in another way.)
+# An update is at work on this clone, or was killed at it: its own program waits for it, or ends it, and the job starts
+# again, from the files that are there then. (The update itself does that in another way.)
 if [[ -e $ROOT/.locks/update.plan ]]; then
   ((${NIGHTDESK_CODE_AGAIN:-0} < 4)) || die 78 "an update was interrupted and cannot be finished: run batch/update_from_git.sh --finish"
   for python in "$ROOT/.venv/bin/python" python3 "${PYTHONBIN:-}"; do

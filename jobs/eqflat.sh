@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
-# Summary: backtest a paper loop from its first decision on, and say whether both decided the same.
+# Summary: backtest a paper loop from its first decision on, and report whether both decided the same.
 # Usage: eqflat.sh TAG
-# SYMBOL and TIMEFRAME say which, where the tag has several. Ends with 0 on PASS, 65 on FAIL. `make eqflat` calls it.
+# SYMBOL and TIMEFRAME name the loop, where the tag has several. Ends with 0 on PASS, 65 on FAIL. `make eqflat` calls it.
 # shellcheck source=jobs/lib.sh
 . "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}./lib.sh"
 case ${1:-} in -h | --help) say_help && exit 0 ;; esac

@@ -134,7 +134,7 @@ class Log(Scribe):
         cut = chunk.rfind(b"\n") + 1
         short = len(chunk) - cut <= LONGEST_RECORD and (cut or self.at_line_start)
         if short and any(word.startswith(chunk[cut:]) for word in OWN_RECORDS):
-            chunk, self.begun = chunk[:cut], chunk[cut:]  # too little of the line to tell
+            chunk, self.begun = chunk[:cut], chunk[cut:]  # too little of the line to see
         if chunk:
             self._stamped(chunk)
 
@@ -177,7 +177,7 @@ class Log(Scribe):
             self.say(text)
 
     def stamp(self):
-        """The market's wall clock, made anew once a second."""
+        """The market's wall clock, computed once a second."""
         now = int(now_s())
         if now != self._second:
             self._second = now

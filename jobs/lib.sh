@@ -10,7 +10,7 @@ fi
 set -euo pipefail
 shopt -s inherit_errexit
 
-# die CODE PROBLEM…: say what is wrong on stderr, and whose fault it is by the code; the end of a job is recorded, too.
+# die CODE PROBLEM…: print what is wrong on stderr, and show by the code where the fault lies; the end of a job is recorded, too.
 die() {
   printf '%s: %s\n' "${0##*/}" "${*:2}" >&2
   local job=${ENDS_AS:-} line

@@ -42,7 +42,7 @@ up() {
   printf 'started, pid %s; make live-logs shows its log\n' "$!"
 }
 
-# compiled: what `make eq` compares with is made for this machine now, so that nobody waits for it then.
+# compiled: what `make eq` compares with is made for this machine now, so that there is no wait for it then.
 compiled() { (nice -n 19 "$PYTHONBIN" -m pyjobs.live_eq --compile </dev/null >/dev/null 2>&1 &) }
 
 run() {

@@ -192,7 +192,7 @@ def first_known(code, other):
 
 
 def childless():
-    """Whether the kernel knows no child of ours, so that, with us as subreaper, nothing at all is left below."""
+    """Whether the kernel reports no child of ours, so that, with us as subreaper, nothing at all is left below."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:

@@ -9,7 +9,7 @@
 entry run_bt "$@"
 [[ -t 1 ]] || export NIGHTDESK_ECHO=${NIGHTDESK_ECHO-output} # a person calls it: it prints on a pipe, too
 
-# strategy_in ARG…: sets STRATEGY to the one that the job will run, and GIVEN when it stands among the arguments.
+# strategy_in ARG…: sets STRATEGY to the one that the job will run, and GIVEN when it is among the arguments.
 strategy_in() {
   while (($#)); do
     case $1 in

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
-# Summary: run a command; when what failed is the outside world's data, say so and exit 0.
+# Summary: run a command; when what failed is the outside world's data, print the skip line and exit 0.
 # Usage: run_py_guarded.sh COMMAND [ARG…]
 # Our own jobs (python -m pyjobs.…) report it by exit code 69, and nothing is read from their output. For any other program
 # jobs/judge decides: by its exit code, the class of its last error, then its words. Then one line is printed,

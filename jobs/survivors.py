@@ -46,7 +46,7 @@ class Witness:
 
 
 def boot():
-    """This start of the machine: pids and start times begin anew with it."""
+    """The id of this boot: pids and start times are only comparable within one."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()
@@ -90,7 +90,7 @@ def survivors(mark, holder):
 
 
 def has_mark(pid, mark):
-    """Whether `mark` stands in the environment that a process was started with."""
+    """Whether `mark` is in the environment that a process was started with."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as environ:
             return mark in environ.read()

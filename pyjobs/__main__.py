@@ -112,7 +112,7 @@ def door() -> Path:
 
 
 def _verb_of(name: str) -> str | None:
-    """The verb whose flags a verb or a job takes."""
+    """The verb that parses the flags of a verb or a job."""
     if name in verbs() or name not in jobs():
         return name if name in verbs() else None
     _, _, rest = jobs()[name].read_text(encoding="utf-8").partition("-m pyjobs.")

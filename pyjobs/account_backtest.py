@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pyjobs.account.desk.account_files import write_account
 from pyjobs.account.desk.backtest import backtest
 from pyjobs.account.desk.desk_setups import check_desk, setups_of
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.bars import last
 from pyjobs.market.desk import open_desk
 from pyjobs.market.desk.snapshot import refuse_unread
@@ -29,16 +29,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     path, snapshot = open_desk.opened(args, check_desk)
     found = setups_of(snapshot, source=str(path), judged=True)
     closes = {each.instrument.key: float(last(each.bars, 1).close[0]) for each in snapshot.series if len(each.bars)}
-    undecided = Undecided()
+    strategy_errors = StrategyErrors()
     for name, account in snapshot.desk.accounts.items():
-        with undecided.alone(f"account {name}"):
-            result = backtest(snapshot, account, found.setups, notes=found.notes, undecided=undecided)
+        with strategy_errors.alone(f"account {name}"):
+            result = backtest(snapshot, account, found.setups, notes=found.notes, strategy_errors=strategy_errors)
             write_account(args.out / "portfolio" / name, result, closes)
             print(heading(name, result))
             print(figures_table(result))
-    print("".join(f"{note}\n" for note in undecided.notes), end="")
+    print("".join(f"{note}\n" for note in strategy_errors.notes), end="")
     refuse_unread(snapshot)
-    undecided.refuse()
+    strategy_errors.refuse()
     return ExitCode.OK
 
 

@@ -1,4 +1,4 @@
-"""Back up what cannot be had anew: databases, configuration, decisions, trades, the queue, backtests, pinned runs.
+"""Back up what cannot be made again: databases, configuration, decisions, trades, the queue, backtests, pinned runs.
 
 A snapshot is a folder with the files under their own paths and a manifest of every byte; unchanged files are hard links
 to the one before. BACKUP_TO (or --to): a /folder, user@host:/folder over ssh, or restic:REPOSITORY. No secret is in
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _prune(vault: Vault, keep: int, there: Sequence[str]) -> None:
     """By the one retention module: of so many dates the backups stay, and never the newest good one.
 
-    Where more than PRUNE_MAX_SHARE percent would go at once, none does, and that is said.
+    Where more than PRUNE_MAX_SHARE percent would go at once, none does, and a line reports that.
     """
     for each, wrong in prune.remove_each(vault.folder, _going(prune.look(vault.folder), keep, str(vault.folder))):
         if wrong != "":

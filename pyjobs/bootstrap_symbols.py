@@ -1,4 +1,4 @@
-"""Set up symbols: fetch their first bars, write their instance files, and say (or enable) what keeps them current."""
+"""Set up symbols: fetch their first bars, write their instance files, print (or enable) the jobs for new bars."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure."""
     from pyjobs.market.ingest import backfill, instances
     from pyjobs.market.ingest import for_each_series as jobs
-    from pyjobs.market.ingest.news.said import said
+    from pyjobs.market.ingest.news.lines import mark_printed
     from pyjobs.market.ingest.series_source import SeriesSource
     from pyjobs.market.ingest.sources import Sources
     from pyjobs.market.store.open_store import open_store
@@ -118,7 +118,7 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
         line = f"{key}: {added()} new bars{done.not_had}; {instances.save(instance)}"
         print("; ".join([line, *done.got.news]), flush=True)
         if done.got.news:
-            said(store, key, done.got.news)  # it was noted until then
+            mark_printed(store, key, done.got.news)  # it was noted until then
         return ""
 
     ready: list[Instance] = []

@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def add(market: str, path: Path) -> None:
-    """Add a market that the library knows, as it knows it, to the end of the overlay.
+    """Add a market of the library, with the library's rules, to the end of the overlay.
 
     Raises UsageError for one that the library does not know, or that is there already.
     """

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--exchange", metavar="NAME", help="only this exchange's series")
     parser.add_argument("--symbol", metavar="SYMBOL", help="only this symbol's")
     parser.add_argument("--timeframe", metavar="TF", help="only these bars")
-    parser.add_desk(default="the exchanges say which market a series is of")
+    parser.add_desk(default="the market of a series is its exchange's")
     parser.add_argument("--market", metavar="M", help="the calendar of all of them, instead")
     parser.add_argument("--json", choices=("0", "1"), default="0", help="1: print JSON, every finding")
     parser.add_argument("--markdown", action="store_true", help="print Markdown")

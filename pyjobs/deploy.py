@@ -89,7 +89,7 @@ def _shown(target: Target, tree: Tree, there: There) -> list[str]:
 
 
 def _asked(question: str) -> bool:
-    """Raises UsageError where nobody can be asked."""
+    """Raises UsageError where there is no terminal to ask at."""
     if not sys.stdin.isatty():
         raise UsageError("there is no terminal to confirm at: give --yes, or --dry-run")
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")

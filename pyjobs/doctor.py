@@ -18,7 +18,7 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Look at the machine, say it, and exit by the worst of it."""
+    """Look at the machine, print each finding, and exit by the worst."""
     Parser(verb="doctor", doc=__doc__).parse_args(argv)
     root, data = paths.root(), paths.data_dir()
     checks = [

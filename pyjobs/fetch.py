@@ -21,7 +21,7 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Fetch, say what came of it, write the report; see the module."""
+    """Fetch, print what each series got, write the report; see the module."""
     parser = open_desk.parser("fetch", __doc__, out_required=False)
     parser.add_argument("--all-missing", action="store_true", help="name every missing symbol, not only examples")
     args = parser.parse_args(argv)

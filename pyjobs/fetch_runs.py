@@ -1,8 +1,8 @@
 """Fetch finished runs from the server to this machine, each verified against its manifest before it gets its name.
 
-REMOTE (user@host) and REMOTE_ROOT (the server's data/server_runs) say from where; SSH_PORT and SSH_COMMAND how. They
-go to data/server_runs_remote/. Killed at any moment, the next fetch goes on. Exit 69: the server cannot be had; 65: a
-run is damaged over there or was on its way (the others are here); 75: another fetch is at work; 73: no room.
+REMOTE (user@host) and REMOTE_ROOT (the server's data/server_runs) set the source; SSH_PORT and SSH_COMMAND the way.
+They go to data/server_runs_remote/. Killed at any moment, the next fetch goes on. Exit 69: the server cannot be had;
+65: a run is damaged over there or was on its way (the others are here); 75: another fetch is at work; 73: no room.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """List what is over there, bring what is not here, record the pull, say what is new."""
+    """List the runs over there, bring those that are not here, record the pull, print what is new."""
     parser = Parser(verb="fetch_runs", doc=__doc__)
     parser.add_argument(
         "--dry-run", action="store_true", help="print what would be fetched, and how much; write nothing"
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fetch(here: Path, *, write: bool) -> Fetch:
-    """What the environment asks for, with the lock on the folder held. Raises UsageError, LockBusyError."""
+    """The fetch that the environment describes, with the lock on the folder held. Raises UsageError, LockBusyError."""
     remote, root = os.environ.get("REMOTE", ""), os.environ.get("REMOTE_ROOT", "")
     if not remote or not root:
         raise UsageError("from where? REMOTE=user@host REMOTE_ROOT=/path/to/nightdesk/data/server_runs fetch_runs.sh")

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from pyjobs.market.bars import SeriesKey
     from pyjobs.market.ingest import lost
     from pyjobs.market.ingest.instances import Instance
-    from pyjobs.market.ingest.news.said import said
+    from pyjobs.market.ingest.news.lines import mark_printed
     from pyjobs.market.ingest.repair import repair
     from pyjobs.market.ingest.series_source import SeriesSource
     from pyjobs.market.store.open_store import open_store
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         refused.append(done.refused)
         _said(summary(done) + mirror.follow(store, key))
         if done.got.news:
-            said(store, key, done.got.news)  # it was noted until then
+            mark_printed(store, key, done.got.news)  # it was noted until then
         return ""
 
     todo = [one for one in jobs.chosen(args, parser) if one.gap_repair or not args.all]

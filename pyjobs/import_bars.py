@@ -1,4 +1,4 @@
-"""Bring the dumps of a desk into the bar store, and say what was wrong with them."""
+"""Bring the dumps of a desk into the bar store, and list what was wrong with them."""
 
 from __future__ import annotations
 
@@ -62,11 +62,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _explain(desk: Desk, file: Path, symbol: str | None) -> int:
     from pyjobs.market.dumps.explain import explained, instrument_for
+    from pyjobs.market.dumps.identity.symbols import spelt
     from pyjobs.market.dumps.import_desk import splits_of
 
     instrument = instrument_for(desk, file, symbol)
     splits = splits_of(desk, paths.root() / desk.dumps).get(instrument.symbol)
-    lines, error = explained(file, instrument, now_ms=clock.now_ms(), splits=splits)
+    others = spelt(each.symbol for each in desk.instruments)
+    lines, error = explained(file, instrument, now_ms=clock.now_ms(), splits=splits, others=others)
     print("\n".join(lines))
     return error.exit_code if error else ExitCode.OK
 

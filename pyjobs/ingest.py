@@ -97,13 +97,13 @@ class _Job:
         return ""
 
     def _said(self, key: SeriesKey, text: str, done: Report) -> str:
-        """Print the line at once where it has news that are noted until they are said; else return it."""
-        from pyjobs.market.ingest.news.said import said
+        """Print the line at once where it has news that are noted until they are reported; else return it."""
+        from pyjobs.market.ingest.news.lines import mark_printed
 
         if not done.got.news:
             return text
         print(text, flush=True)
-        said(self.store, key, done.got.news)
+        mark_printed(self.store, key, done.got.news)
         return ""
 
     def _ingested(self, key: SeriesKey, source: SeriesSource, instance: Instance) -> Report:

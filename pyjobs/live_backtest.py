@@ -20,7 +20,7 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Decide the window and write it; say where."""
+    """Decide the window, write it, and print where."""
     parser = Parser(verb="live_backtest", doc=__doc__)
     parser.add_argument("--tag", default=os.environ.get("DATA_TAG", ""), help="of the loop (default: DATA_TAG)")
     parser.add_argument(
@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--start", default=os.environ.get("START_TS_MS", ""), metavar="TS_MS", help="first close decided"
     )
     parser.add_argument("--end", default=os.environ.get("END_TS_MS", ""), metavar="TS_MS", help="last close decided")
-    parser.add_argument("--bars", choices=("live", "store"), default="live", help="whose bars (default live)")
+    parser.add_argument(
+        "--bars", choices=("live", "store"), default="live", help="bars of the loop or the store (default live)"
+    )
     args = parser.parse_args(argv)
     now = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC)
 
@@ -51,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from_store=args.bars == "store",
             at=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         )
-    except BadLine as error:  # a line that is not what was written is a FAIL already, and is told as one
+    except BadLine as error:  # a line that is not what was written is a FAIL already, and is reported as one
         broken = verdict.Verdict(live_tag=args.tag, other_tag=f"{args.tag}_bt_{runid}")
         place = place_of(args.tag, os.environ.get("SYMBOL", ""), os.environ.get("TIMEFRAME", ""))
         print("\n".join(verdict.as_lines(verdict.broken(broken, error, place))))

@@ -1,4 +1,4 @@
-"""Check every paper loop to its first line, and say whether money may follow: a table of green and red.
+"""Check every paper loop to its first line, and show whether money may follow: a table of green and red.
 
 For each loop of live.yaml (or --instance NAME) each line is verified, the journal folded again, its whole window
 backtested and compared, a restart rehearsed on a copy. Writes data/live/checks/ and data/live/golive.html. Exit 65 when
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         print("\n".join(table.as_lines(standing)) or "there is no loop in live.yaml")
         for name, done in failed:
-            print("\n".join([f"{name}:", *done.told, *([f"restart drill: {done.drill}"] if done.drill else [])]))
+            print("\n".join([f"{name}:", *done.lines, *([f"restart drill: {done.drill}"] if done.drill else [])]))
     unforeseen = [error for error in errors if not isinstance(error, NightdeskError)]
     if unforeseen or (errors and not failed):
         raise [*unforeseen, *errors][0]

@@ -1,7 +1,7 @@
 """Did a paper loop and a backtest of its window decide the same? PASS or FAIL (exit 65), the first bar, the cause.
 
-It compares DATA_TAG (--live-tag) with <DATA_TAG>_bt_<RUNID> (--bt-tag). What a recorded event explains (late,
-blocked) is no difference, until both are flat again. The journal is also folded again from its own records.
+It compares DATA_TAG (--live-tag) with <DATA_TAG>_bt_<RUNID> (--bt-tag). A difference that a recorded event explains
+(late, blocked) is none, until both are flat again. The journal is also folded again from its own records.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def _parser() -> Parser:
         metavar="TAG",
         help="the backtest's (default: <DATA_TAG>_bt_<RUNID>)",
     )
-    parser.add_argument("--bars", choices=("live", "store"), default="live", help="whose bars the backtest is made of")
+    parser.add_argument(
+        "--bars", choices=("live", "store"), default="live", help="bars of the loop or the store (default live)"
+    )
     parser.add_argument(
         "--trades", type=Path, metavar="FILE", help="against another engine's export: freqtrade JSON, CSV"
     )

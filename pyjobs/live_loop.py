@@ -1,7 +1,7 @@
 """Keep paper loops stepping: those of live.yaml, or the one that the environment names (DATA_TAG, SYMBOL, TIMEFRAME …).
 
 A light process that sleeps while nothing is due and gives each step a process and a time limit of its own. --status
-shows how it stands: exit 3 when loops are configured and none runs, or one has not stepped well for three bars.
+shows its state: exit 3 when loops are configured and none runs, or one has not stepped well for three bars.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOOKED_AT_S = 1.0  # --status holds it for a moment, to see whether it is held
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until a signal stops it, or show how it stands."""
+    """Run until a signal stops it, or show its state."""
     parser = Parser(verb="live_loop", doc=__doc__)
     parser.add_argument("--status", action="store_true", help="print the state of each loop, and end")
     parser.add_argument(
@@ -41,19 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.status:
         until = time.monotonic() + args.wait
         while not (_is_held() and _has_spoken(_known())) and time.monotonic() < until:
-            time.sleep(0.2)  # what it said before a reboot is no word of this one
+            time.sleep(0.2)  # its file from before a reboot is not this one's
         return _status(begins=args.wait > 0)
     if os.environ.get("DRY_RUN", "1") not in ("", "1", "true", "yes"):
         return subprocess.call(_step("--all"))  # which reports why not
     timeframe = os.environ.get("TIMEFRAME") or "5m"
     if os.environ.get("DATA_TAG") and timeframe not in scheduler.STEP_S:
-        raise UsageError(f"TIMEFRAME={timeframe} is none of {', '.join(scheduler.STEP_S)}")
+        raise UsageError(f"TIMEFRAME={timeframe} is not one of {', '.join(scheduler.STEP_S)}")
     lock = paths.locks_dir() / LOCK
     private.make_folder(lock.parent)
     try:
         with os_files.locked(lock, LOOKED_AT_S):
             say = scheduler.stamped_log("live_loop")
-            # beside the loops: a repository that does not answer delays none
+            # next to the loops: a repository that does not answer delays none
             threading.Thread(target=_name_what_is_not_as_pinned, args=(say,), daemon=True).start()
             scheduler.Scheduler(command=_command, listed=Listed(), say=say).run()
     except os_files.HeldElsewhere:
@@ -98,7 +98,7 @@ def _stat(path: Path) -> tuple[int, int, int] | None:
 
 
 def _listed() -> tuple[list[tuple[str, str]], str]:
-    """Which loops there are; and what is wrong where that cannot be read."""
+    """The loops; and the error where they cannot be read."""
     if os.environ.get("DATA_TAG"):
         return [(OWN, os.environ.get("TIMEFRAME") or "5m")], ""
     try:
@@ -120,7 +120,7 @@ class Loop(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """What data/live/loop.json holds; a damaged file holds nothing."""
+    """The content of data/live/loop.json; none for a damaged file."""
 
     loops: dict[str, Loop] = {}
     at_s: float = 0.0

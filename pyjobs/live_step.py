@@ -86,7 +86,7 @@ def _one(spec: Spec, setting: object) -> int:
     done = step(spec, setting)
     print(_said(spec, done), flush=True)
     if done.noted:  # not before: a step that fails leaves it to the next
-        feed.said(spec, done.told)
+        feed.mark_printed(spec, done.report)
     return 0
 
 
@@ -97,7 +97,7 @@ def _said(spec: Spec, done: Outcome) -> str:
     upto = f" up to {utc_text(done.last_ms)}" if done.last_ms else ""
     news = f"{done.rows} decided{upto}" if done.rows else f"nothing new{upto}"
     ended = f", {done.trades} trades ended" if done.trades else ""
-    return f"{spec.tag} {spec.key}: {news}{ended}" + "".join(f"; {each}" for each in done.told)
+    return f"{spec.tag} {spec.key}: {news}{ended}" + "".join(f"; {each}" for each in done.report)
 
 
 def _each(found: LiveFile, setting: object) -> int:

@@ -1,8 +1,8 @@
 """Ask again for KRX's boards of one, five and twenty sessions ago, and store what has been revised since.
 
-The night and the end of day do it once they are published, so that their fetch asks for nothing but what is due; each
-session is looked at once at each age. What was revised is printed, and stands in the next fetch's report and on the
-next end of day's page. A provider that fails is no failure of this job: the next one asks.
+The night and the end of day do it once they are published, so that their fetch requests only what is due; each session
+is looked at once at each age. Revisions are printed, and listed in the next fetch's report and on the next end of
+day's page. A provider that fails does not fail this job: the next one tries again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from utils.settings import config
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Look at the boards of every exchange that has some, and say what has changed."""
+    """Look at the boards of every exchange that has some, and print what has changed."""
     Parser(verb="look_again", doc=__doc__).parse_args(argv)
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     for line in look_at_all(open_store(), Sources(), exchanges, clock.now_s()):

@@ -49,13 +49,13 @@ def _verify(run_dir: Path) -> int:
     for problem in problems:
         print(problem)
     if problems:
-        raise BadDataError(f"'{run_dir.name}' is not what its manifest says: {len(problems)} differences")
-    print(f"{run_dir.name}: every file is as its manifest says")
+        raise BadDataError(f"'{run_dir.name}' differs from its manifest: {len(problems)} differences")
+    print(f"{run_dir.name}: every file is as in its manifest")
     return 0
 
 
 def _about(run_dir: Path, desk_file: Path, desk: Desk) -> manifest.About:
-    """What logs/steps.json holds about the night, and where everything came from. No steps file: partial."""
+    """The night's entries of logs/steps.json, and the provenance of its inputs. No steps file: partial."""
     try:
         record = steps.read_steps(run_dir)
     except (OSError, ValueError):

@@ -16,7 +16,7 @@ EARLIEST_YEAR = 2015
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Write the sample's dump files and say where they are."""
+    """Write the sample's dump files and print where they are."""
     parser = Parser(verb="make_sample", doc=__doc__)
     parser.add_argument("--end", metavar="YYYY-MM-DD", help="last session (default: the newest that has closed)")
     parser.add_argument("--out", metavar="DIR", type=Path, help="where the dumps go (default: data/sample)")

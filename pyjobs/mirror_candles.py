@@ -1,6 +1,6 @@
 """Copy the store's bars into the `candles` table of DATABASE_URL; only what has changed.
 
-What the table has of series whose files were moved away is deleted, and named.
+The table's bars of a series without files are deleted, and it is named.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _mirrored(db: Connection[Any], store: BarStore, key: SeriesKey) -> BadDataError | None:
-    """Copy one series and say so; what is wrong with it, which hides no other."""
+    """Copy one series and print so; its own error, which hides no other."""
     from pyjobs.market.mirror import mirror
 
     try:

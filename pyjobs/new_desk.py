@@ -1,10 +1,10 @@
-"""Write a desk of your own: which exchange, which symbols; fetch their history; say what to do next.
+"""Write a desk of your own: which exchange, which symbols; fetch their history; print the next command.
 
-On a terminal it asks for what no flag gives, and keeps the answers of a run that fails for the next one. A symbol that
-the exchange does not have is named and left out; 66 when it has none of them, 69 when the provider could not be asked.
-Nothing that is there already is overwritten; the jobs of a second desk are added to your jobs file. Also prints the
-crontab lines for this box, and writes what the jobs are then expected to do (secret/jobs.yaml) and which market they
-ask about (config/env.local.sh).
+On a terminal it asks for each value without a flag, and keeps the answers of a run that fails for the next one. A
+symbol that the exchange does not have is named and left out; 66 when it has none of them, 69 when the provider could
+not be asked. Nothing that is there already is overwritten; the jobs of a second desk are added to your jobs file. Also
+prints the crontab lines for this box, and writes what the jobs are then expected to do (secret/jobs.yaml) and which
+market they ask about (config/env.local.sh).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pyjobs.market import desks
 from pyjobs.market.bars import TIMEFRAME_MS
 from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.desk.mistakes import NAME
-from pyjobs.market.desk.wishes import CASH, DEFAULT_CASH, Wishes, desk_text
+from pyjobs.market.desk.new_desk_text import CASH, DEFAULT_CASH, DeskChoices, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges, series_key
 from pyjobs.market.store.open_store import open_store
 from pyjobs.runs.timetable import Timetable, added, timetable
@@ -52,23 +52,23 @@ NOT_OURS = ("misfit", "bad_data", "not_offered")  # and one it has otherwise: in
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask, fetch, write, and say the next command; see the module."""
+    """Ask, fetch, write, and print the next command; see the module."""
     args = _parser().parse_args(argv)
     target = _target(args)
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     zone = args.zone or wall_clock.box_zone()
     wall_clock.zone_of(zone)
     dialogue = Dialogue(paths.data_dir() / "new_desk.json")
-    wishes = _wishes(args, exchanges, dialogue)
+    choices = _choices(args, exchanges, dialogue)
     try:
-        desk, left_out, bare = _fetched(wishes, exchanges, target)
+        desk, left_out, bare = _fetched(choices, exchanges, target)
     except MissingInputError:
         dialogue.ask_again("symbols")
         raise
-    kept = tuple(symbol for symbol in wishes.symbols if symbol not in left_out)
-    wishes = msgspec.structs.replace(wishes, symbols=kept)
+    kept = tuple(symbol for symbol in choices.symbols if symbol not in left_out)
+    choices = msgspec.structs.replace(choices, symbols=kept)
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, desk_text(wishes, exchanges))
+    write_text(target, desk_text(choices, exchanges))
     dialogue.forget()
     print(f"\n{target}: {len(desk.instruments) - len(left_out)} instruments, {desk.market}")
     if left_out:
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if bare:
         few = f"{', '.join(bare[:EXAMPLES])}{' …' if len(bare) > EXAMPLES else ''}"
         print(f"without bars yet: {len(bare)} ({few}); nights bring them, or now: python -m pyjobs.fetch{named}")
-    delivering = sorted({wishes.exchange, *(each.exchange for each in desk.instruments if each.fetched)})
+    delivering = sorted({choices.exchange, *(each.exchange for each in desk.instruments if each.fetched)})
     table = timetable(desk.market, [exchanges[name] for name in delivering], zone, clock.now_s())
     _expect(table, mine)
     _watch(desk, left_out, mine)
@@ -105,7 +105,9 @@ def _parser() -> Parser:
         "--years", metavar="N", type=float, help="of history; default: ten of days, less of shorter bars"
     )
     parser.add_argument("--out", metavar="FILE", type=Path, help="default: config/desk.yaml, or by --name")
-    parser.add_argument("--zone", metavar="ZONE", help="whose clock this box's cron goes by; default: /etc/localtime's")
+    parser.add_argument(
+        "--zone", metavar="ZONE", help="the clock that cron uses on this box; default: /etc/localtime's"
+    )
     return parser
 
 
@@ -121,7 +123,7 @@ def _target(args: Namespace) -> Path:
     return target
 
 
-def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue) -> Wishes:
+def _choices(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue) -> DeskChoices:
     """What is wanted, by the flags, else by what is answered."""
     _check(args)
 
@@ -147,7 +149,7 @@ def _wishes(args: Namespace, exchanges: dict[str, Exchange], dialogue: Dialogue)
             raise UsageError(f"--years {args.years:g} is not a number of years above 0")
         today = dt.datetime.fromtimestamp(clock.now_s(), dt.UTC).date()
         start = (today - dt.timedelta(days=round(365.25 * args.years))).isoformat()
-    return Wishes(
+    return DeskChoices(
         exchange=name,
         symbols=symbols,
         boards=_symbols(args.boards) if args.listing else (),
@@ -188,7 +190,7 @@ def _cash(text: object) -> float:
     return cash
 
 
-def _fetched(wishes: Wishes, exchanges: dict[str, Exchange], target: Path) -> tuple[Desk, list[str], list[str]]:
+def _fetched(choices: DeskChoices, exchanges: dict[str, Exchange], target: Path) -> tuple[Desk, list[str], list[str]]:
     """The desk with its history fetched, the symbols to be left out of it, and those that have no bars yet.
 
     Raises MissingInputError when there is none of them, and the first error when the provider could not be asked.
@@ -198,18 +200,18 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange], target: Path) -> tu
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "desk.yaml"
-        path.write_text(desk_text(wishes, exchanges), encoding="utf-8")
+        path.write_text(desk_text(choices, exchanges), encoding="utf-8")
         desk, job = begun(path, history=SESSIONS_A_JOB, kept_at=target)
         verdict = bring_up_to_date(desk, job)
     store = open_store()
-    ours = [each for each in desk.instruments if each.exchange == wishes.exchange and each.role == "trade"]
+    ours = [each for each in desk.instruments if each.exchange == choices.exchange and each.role == "trade"]
     bare = [each.symbol for each in ours if store.newest(each.key) is None]
-    kinds = {each.symbol: each.kind for each in verdict.missing if each.exchange == wishes.exchange}
-    there_are_not = [symbol for symbol in bare if wishes.symbols and kinds.get(symbol) in NOT_THERE]
-    not_ours = [symbol for symbol in bare if wishes.symbols and kinds.get(symbol) in NOT_OURS]
+    kinds = {each.symbol: each.kind for each in verdict.missing if each.exchange == choices.exchange}
+    there_are_not = [symbol for symbol in bare if choices.symbols and kinds.get(symbol) in NOT_THERE]
+    not_ours = [symbol for symbol in bare if choices.symbols and kinds.get(symbol) in NOT_OURS]
     if ours and len(there_are_not) == len(ours):
         raise MissingInputError(
-            f"{wishes.exchange} has none of {', '.join(there_are_not)}; no desk was written. Is that what they are "
+            f"{choices.exchange} has none of {', '.join(there_are_not)}; no desk was written. Is that what they are "
             "called there (Yahoo: AAPL, 005930.KS)?"
         )
     if len(bare) == len(ours) and verdict.errors:
@@ -219,7 +221,7 @@ def _fetched(wishes: Wishes, exchanges: dict[str, Exchange], target: Path) -> tu
 
 
 def _expect(table: Timetable, mine: str) -> None:
-    """Write what the jobs go by, where nothing is yet; else say what it should be."""
+    """Write the files that jobs use, where there is none; else print what they should be."""
     own_desk, name = not mine, mine if mine and "/" not in mine else ""
     shipped = (paths.config_dir() / "jobs.yaml").read_text(encoding="utf-8")
     plans = table.job_plans(shipped, name)

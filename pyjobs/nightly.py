@@ -2,13 +2,12 @@
 
 Exit code: 0 when every step ended well; else that of the first failed step, but 69 (external) or 2 (stale) only when
 every failure was one of those two. 143 when a signal stopped it. A failed step does not stop the steps that can do
-without it; the run is then published as `partial`. A night whose manifest cannot be made stays `.building-…` and is
-never a run.
+without it; the run is then published as `partial`. A night without a manifest, because it cannot be made, stays
+`.building-…` and is never a run.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
@@ -33,6 +32,7 @@ from pyjobs.runs.run_folder import Building
 from pyjobs.runs.verdict import repos as pinned_repos
 from pyjobs.runs.witness import Witness
 from utils import clock, paths, trading_day
+from utils.alarm import seconds_of
 from utils.cli import Parser
 from utils.errors import (
     EXTERNAL_KINDS,
@@ -46,7 +46,7 @@ from utils.run import run
 from utils.settings import config
 
 
-class _Told(BaseException):
+class _Signalled(BaseException):
     """A signal to stop came. Not an Exception, so that nothing between swallows it."""
 
     def __init__(self, number: int) -> None:
@@ -64,13 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, _stop)
     try:
         return _night(desk, desk_file, session=options.session, dumps=options.dumps, pool=options.jobs)
-    except _Told as told:
-        name = signal.Signals(told.number).name
+    except _Signalled as signalled:
+        name = signal.Signals(signalled.number).name
         print(
             f"[stop] stopped by {name}: the steps were ended; a run that was not published yet stays unfinished",
             flush=True,
         )
-        return 128 + told.number
+        return 128 + signalled.number
 
 
 def _parser() -> Parser:
@@ -144,7 +144,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         pool=pool,
         session=known,
         zone_s=trading_day.load(desk.market).utc_offset_s(now.timestamp()),
-        limit_s=float(os.environ.get("STEP_LIMIT_S") or STEP_LIMIT_S),
+        limit_s=seconds_of("STEP_LIMIT_S", STEP_LIMIT_S),
     )
     return building, night
 
@@ -207,7 +207,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
     """Once: a second signal must not interrupt the ending of the children."""
     for each in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
-    raise _Told(number)
+    raise _Signalled(number)
 
 
 def _say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""What this machine knows about each data provider: left alone until when, and why; `--reset NAME` forgets it."""
+"""This machine's state of each data provider: blocked until when, and why; `--reset NAME` forgets it."""
 
 from __future__ import annotations
 

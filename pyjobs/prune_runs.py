@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     keep_log_days = prune.limit("KEEP_LOG_DAYS", options.keep_log_days, log_retention.KEEP_LOG_DAYS)
     plain_log_days = prune.limit("KEEP_PLAIN_LOG_DAYS", options.keep_plain_log_days, log_retention.KEEP_PLAIN_LOG_DAYS)
     keep_cache_mb = prune.limit("KEEP_CACHE_MB", options.keep_cache_mb, cache_retention.KEEP_CACHE_MB)
-    found = Told(share=share, dry_run=options.dry_run, as_json=options.json == "1")
+    found = Output(share=share, dry_run=options.dry_run, as_json=options.json == "1")
     runs_dir = options.runs or paths.data_dir() / "server_runs"
     with found.alone():
         decisions = retention.decide(prune.look(runs_dir), keep_days=keep_days, keep_max_runs=keep_max_runs)
@@ -66,8 +66,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @dataclass(slots=True, kw_only=True)
-class Told:
-    """What a prune has to say: lines for a person as it goes, or one JSON document at its end.
+class Output:
+    """The output of a prune: lines for a person as it goes, or one JSON document at its end.
 
     `stopped`: what was not begun because it is too much at once; `failed`: what could not be removed.
     """
@@ -128,7 +128,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _prune_runs(found: Told, folder: Path, decisions: Sequence[Decision], *, named: prune.Named) -> None:
+def _prune_runs(found: Output, folder: Path, decisions: Sequence[Decision], *, named: prune.Named) -> None:
     """Show and carry out decisions. What a dead night or a dead prune left goes in any case: a full disk needs that."""
     rows = [[decision.entry.name, decision.action, decision.reason] for decision in decisions]
     found.say(text_table([Column("item"), Column("decision"), Column("reason")], rows).removesuffix("\n"))
@@ -146,8 +146,8 @@ def _prune_runs(found: Told, folder: Path, decisions: Sequence[Decision], *, nam
     found.failed += failed
 
 
-def _prune_logs(found: Told, keep_days: int, plain_days: int) -> None:
-    """Remove old logs, compress those in between, set a long history aside, and say what was done."""
+def _prune_logs(found: Output, keep_days: int, plain_days: int) -> None:
+    """Remove old logs, compress those in between, set a long history aside, and print what was done."""
     folder, today = paths.logs_dir(), datetime.fromtimestamp(clock.now_s(), UTC).date()
     os_files.must_answer(folder)
     names = [path.name for path in folder.iterdir() if not path.is_symlink()] if folder.is_dir() else []
@@ -172,8 +172,8 @@ def _prune_logs(found: Told, keep_days: int, plain_days: int) -> None:
     found.failed += failed
 
 
-def _prune_cache(result: Told, keep_mb: int) -> None:
-    """Bring data/cache within its size, and say what was done."""
+def _prune_cache(result: Output, keep_mb: int) -> None:
+    """Bring data/cache within its size, and print what was done."""
     found = cache_retention.look(paths.data_dir() / "cache")
     gone = cache_retention.surplus(found, keep_mb=keep_mb)
     result.failed += [] if result.dry_run else _each(_gone, (each.path for each in gone))
@@ -183,7 +183,7 @@ def _prune_cache(result: Told, keep_mb: int) -> None:
     result.document["cache"] = {"remove": [str(each.path) for each in gone], "of": len(found), "mb": round(size, 6)}
 
 
-def _remove(found: Told, runs_dir: Path, decisions: Sequence[Decision], named: prune.Named) -> list[str]:
+def _remove(found: Output, runs_dir: Path, decisions: Sequence[Decision], named: prune.Named) -> list[str]:
     """Remove what may go; one that cannot be removed does not keep the others. Returns the problems."""
     failed = []
     for decision, wrong in prune.remove_each(runs_dir, decisions, named):

@@ -24,7 +24,7 @@ from utils.run import run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Ask what is there, pack what is not, send it, say what became of it."""
+    """List what is there, pack what is not, send it, print the result."""
     parser = Parser(verb="push_data", doc=__doc__)
     parser.add_argument("--dry-run", action="store_true", help="print what would be sent; write nothing")
     parser.add_argument("--exchange", default="", metavar="NAME", help="only series of this exchange")

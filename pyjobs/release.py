@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _build(options: Namespace) -> None:
     key = options.key or os.environ.get("RELEASE_KEY", "")
     if not key:
-        raise UsageError("whose key signs it? --key FILE, or RELEASE_KEY")
+        raise UsageError("which key signs it? --key FILE, or RELEASE_KEY")
     into = paths.data_dir() / "releases"
     made = artifact.build(paths.ROOT, paths.root(), options.words[0], Path(key).expanduser(), into)
     print(f"release {options.words[0]}: {made}, sha256 {artifact.digest(made)[:12]}")
@@ -165,7 +165,7 @@ def _rollback(options: Namespace) -> None:
     if not tag or (current and current.name == tag):
         others = [each for each in environments.kept(environment) if current is None or each != current.name]
         raise MissingInputError(
-            f"'{environment.root}' knows none before: rollback ROOT TAG ({', '.join(others) or 'no other is kept'})"
+            f"'{environment.root}' has no earlier one: rollback ROOT TAG ({', '.join(others) or 'no other is kept'})"
         )
     with installing.alone(environment):
         release = environments.usable(environment, tag)

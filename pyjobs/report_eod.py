@@ -51,11 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     _refuse_stale(snapshot, trouble)
     lines = all_lines(snapshot, found.setups)
     looks = {exchange: looked.load(exchange).page_of(called(desk_file)) for exchange in _with_boards(desk, job)}
-    told = [*(entry for each in looks.values() for entry in each.told), *job.told]
+    told = [*(entry for each in looks.values() for entry in each.lines), *job.lines]
     news = [f"since the last page: {entry}" for entry in told]
     page = eod_page(session=snapshot.session.isoformat(), lines=lines, notes=[*found.notes, *news])
     put_text(reports_of(desk_file) / f"{page.name}.md", markdown(page, label=desk.banner), page.summary)
-    reported(job)  # it stands on the page now
+    reported(job)  # it is on the page now
     for exchange, found_there in looks.items():
         looked.take_for_page(exchange, called(desk_file), found_there)
     if looks:
@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _bring_in(desk: Desk, job: Job, *, asked: dt.date | None) -> NightdeskError | None:
-    """Bars that have come since; how fetching them went. A file that cannot be read is the night's to tell of."""
+    """Bars that have come since; how fetching them went. An unreadable file is the night's to report."""
     for each in import_changed(desk, paths.root() / desk.dumps, job.store, now_ms=job.now_ms):
         print(f"imported {each.instrument.key}" + (f": failed: {each.error}" if each.error else ""))
     if not is_fetched(desk):
@@ -80,7 +80,7 @@ def _with_boards(desk: Desk, job: Job) -> list[str]:
 
 
 def _look_again(job: Job) -> None:
-    """Look at stored boards once more: nobody waits for that, and who runs no night has it."""
+    """Look at stored boards once more: nothing waits for that, and a box without a night has it."""
     for line in look_at_all(job.store, job.sources, job.exchanges, clock.now_s()):
         print(line, flush=True)
 

@@ -1,7 +1,7 @@
 """Several repositories that run together, each at a pinned commit: `check` them, `lock` what they are, `sync` them.
 
 repos.lock has a line for each: name, folder, origin, commit. `lock NAME=FOLDER…` writes it (without names: the same
-ones anew) and pins only what its origin has. `sync` clones what is missing and checks out what differs, never over
+ones again) and pins only what its origin has. `sync` clones what is missing and checks out what differs, never over
 edits; in an environment, whose pins come with its release, what would lie outside lies in its repos/NAME. Exit 78:
 something is not as pinned, or has edits; 69: an origin cannot be had; 65: a pinned commit is gone.
 """

@@ -26,7 +26,7 @@ from utils.exit_codes import ExitCode
 from utils.run import report_outcome, run
 
 if TYPE_CHECKING:
-    from pyjobs.account.portfolio.undecided import Undecided
+    from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--html", action="store_true", help="add interactive.html to the run, a page of 5 MB")
     args = parser.parse_args(arguments)
     try:
-        done, undecided = _kept(args)
+        done, strategy_errors = _kept(args)
     except ExternalDataUnavailable as error:
         print(f"[SKIP] required benchmark unavailable: {error.symbol} ({error.kind}: {error.detail})")
         report_outcome(
@@ -48,11 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return ExitCode.OK
     print(f"{(done / 'report.txt').read_text(encoding='utf-8')}\n{done}")
-    undecided.refuse()
+    strategy_errors.refuse()
     return ExitCode.OK
 
 
-def _kept(args: argparse.Namespace) -> tuple[Path, Undecided]:
+def _kept(args: argparse.Namespace) -> tuple[Path, StrategyErrors]:
     """The finished run folder, and what is left out of it. A backtest on a file needs none of these imports."""
     from pyjobs.account.desk import desk_backtest
     from pyjobs.account.desk.strategy_job import look_up
@@ -83,7 +83,7 @@ def _kept(args: argparse.Namespace) -> tuple[Path, Undecided]:
             page=args.html,
         ),
     )
-    return done, results.undecided
+    return done, results.strategy_errors
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def _kept(args: argparse.Namespace, engine: Engine) -> int:
     result = desk_sweep.run(axes, backtest, engine, ProgressReport(sys.stderr), per_year=backtest.per_year())
     first, *_, last = result.sessions
     about = {
-        **backtest.job.told(name, job.setup(result.best.params)),
+        **backtest.job.as_manifest(name, job.setup(result.best.params)),
         "start": first.isoformat(),
         "end": last.isoformat(),
     }

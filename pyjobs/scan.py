@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pyjobs.account.desk.desk_setups import check_desk, setups_of
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.desk import open_desk
 from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.desk.snapshot import Snapshot, refuse_unread
@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
     found = setups_of(taken, source=str(path))
-    undecided = Undecided()
-    result = {**scanned(taken, found.setups, undecided), "notes": [*found.notes, *undecided.notes]}
+    strategy_errors = StrategyErrors()
+    result = {**scanned(taken, found.setups, strategy_errors), "notes": [*found.notes, *strategy_errors.notes]}
     title = f"{taken.desk.banner or taken.desk.name}: scan of {taken.session}"
     print(as_text(result, title), end="")
     if out is None:
@@ -61,7 +61,7 @@ def _of_session(taken: Snapshot, path: Path, out: Path | None) -> int:
         write_json(out / "reports" / "scan.json", result)
     refuse_stale(taken, path)
     refuse_unread(taken)
-    undecided.refuse()
+    strategy_errors.refuse()
     return ExitCode.OK
 
 

@@ -14,7 +14,7 @@ from pyjobs.account.desk.setup_files import write_setups
 from pyjobs.account.desk.setup_triggers import all_triggers, rows_of
 from pyjobs.account.figures.overlap import WORTH
 from pyjobs.account.figures.setup_stats import WINDOWS_DAYS
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.desk import open_desk
 from pyjobs.market.desk.snapshot import refuse_unread
 from pyjobs.reporting.setup_figures import window_table
@@ -27,17 +27,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = open_desk.parser("setup_backtest", __doc__, out_required=True).parse_args(argv)
     path, snapshot = open_desk.opened(args, check_desk)
     known = setups_of(snapshot, source=str(path), judged=True)
-    undecided = Undecided()
-    found = all_triggers(snapshot, known.setups, days=max(WINDOWS_DAYS), undecided=undecided)
+    strategy_errors = StrategyErrors()
+    found = all_triggers(snapshot, known.setups, days=max(WINDOWS_DAYS), strategy_errors=strategy_errors)
     windows = [(days, rows_of(found, snapshot, known.setups, days)) for days in WINDOWS_DAYS]
-    notes = [*known.notes, *undecided.notes]
+    notes = [*known.notes, *strategy_errors.notes]
     write_setups(args.out / "backtests", snapshot, found, windows, notes)
     for days, rows in windows:
         print(f"{days} days to {snapshot.session}, after fees and tax")
         print(window_table(rows))
     print("".join(f"{note}\n" for note in (WORTH, *notes)), end="")
     refuse_unread(snapshot)
-    undecided.refuse()
+    strategy_errors.refuse()
     return ExitCode.OK
 
 

@@ -1,7 +1,7 @@
 """Take in the bars that another machine has pushed: verified, then added; nothing that is stored here is changed.
 
-push_data starts it over ssh; by hand it takes what lies in data/incoming/. Exit 65: a series was refused, or a push is
-not what its manifest says; the others are taken. Safe to run twice.
+push_data starts it over ssh; by hand it takes what lies in data/incoming/. Exit 65: a series was refused, or a push
+differs from its manifest; the others are taken. Safe to run twice.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from utils.run import run
 if TYPE_CHECKING:
     from pyjobs.market.store.arrivals import Arrival
 
-SHOWN = 20  # of more series only those with something to say are named
+SHOWN = 20  # of more series only those with news are named
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Verify each push that has arrived whole, add its bars, remove it, say what became of each series."""
+    """Verify each push that has arrived whole, add its bars, remove it, print the result for each series."""
     parser = Parser(verb="take_data", doc=__doc__)
     parser.add_argument(
         "--list", action="store_true", help="print the sha256 and name of each stored partition; no more"
@@ -75,7 +75,7 @@ def _taken(raw: Path, push: Path) -> list[str]:
 
     wrong = sealed.verify(push)
     if wrong:
-        return [f"'{push}' is not what its manifest says: {wrong[0]}: push it again"]
+        return [f"'{push}' differs from its manifest: {wrong[0]}: push it again"]
     theirs, ours = sealed.read(push).get("format", formats.FIRST), formats.settled(str(raw.parent.parent))
     if theirs != ours:
         return [f"'{push}' has format {theirs}, what is stored here {ours}: the same version on both, then push again"]

@@ -1,4 +1,4 @@
-"""Is a finished run what its manifest says: every file there, every byte the same, nothing more?
+"""Does a finished run match its manifest: every file there, every byte the same, nothing more?
 
 RUN is a run's folder, or its name in data/server_runs, data/server_runs_remote or backtests. Without one: the newest
 night; with --all every finished run of --runs DIR. Differences exit 65, each named; what is no finished run exits 66.
@@ -48,8 +48,8 @@ def _verified(path: Path) -> NightdeskError | None:
     for problem in problems:
         print(f"{path.name}: {problem}")
     if problems:
-        return BadDataError(f"'{path}' is not what its manifest says: {len(problems)} differences, {problems[0]}")
-    print(f"{path.name}: every file is as its manifest says")
+        return BadDataError(f"'{path}' differs from its manifest: {len(problems)} differences, {problems[0]}")
+    print(f"{path.name}: every file is as in its manifest")
     return None
 
 

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     terms, report = terms_of(backtest.account, constrained=True), ProgressReport(sys.stderr)
     spans = {"train": args.train, "test": args.test}
     found = walk(axes, backtest.prepared, terms, **spans, per_year=backtest.per_year(), engine=engine, progress=report)
-    about = {**backtest.job.told(name, job.setup()), "axes": axes, **spans}
+    about = {**backtest.job.as_manifest(name, job.setup()), "axes": axes, **spans}
     done = keep(
         args.root or backtest_folder.backtests_dir(),
         f"walk-{job.strategy}",

@@ -99,7 +99,7 @@ def _of_day(plans: JobPlans, runs: Sequence[JobRun], asked: str, on: dt.date, no
     calendar = trading_day.load(plan.market if plan else trading_day.DEFAULT_MARKET)
     prefix = ((plan.log if plan else "") or job) + (f"@{instance}" if instance else "")
     place, target = House(now_s).place(), f"{job}@{instance}" if instance else job
-    return day.told(
+    return day.result_of(
         day=on,
         runs=[run for run in mine if watched.date_of(run, calendar) == on],
         holder=next((each for each in place.held if target in (each.name, each.name.partition("@")[0])), None),

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(verb="write_units", doc=__doc__)
     parser.add_argument("--crontab", metavar="FILE", help="- for stdin; default: config/schedule/crontab.example")
     parser.add_argument(
-        "--zone", metavar="ZONE", help="whose clock its times are; default: the box's (example: Seoul's)"
+        "--zone", metavar="ZONE", help="the clock of its times; default: the box's clock (example: Seoul's)"
     )
     parser.add_argument("--enable", action="store_true", help="start the timers, now and after every boot")
     parser.add_argument(
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     wall_clock.zone_of(zone)
     crontab = sys.stdin.read() if args.crontab == "-" else source.read_text("utf-8")
     texts = units.unit_texts(crontab, paths.entrance(), zone)
-    if paths.environment():  # a release is never updated: the next one is installed beside it
+    if paths.environment():  # a release is never updated: the next one is installed next to it
         texts = {name: text for name, text in texts.items() if "-update-from-git." not in name}
     if not texts:
         raise MissingInputError(f"{args.crontab or source}: no line starts anything in batch/")

@@ -1,4 +1,4 @@
-"""Errors named after the situation, grouped by whose fault they are. Each knows its exit code."""
+"""Errors named after the situation, grouped by fault. Each has its exit code."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class NetworkForbidden(ExternalDataUnavailable):
 
 @contextmanager
 def found_in(what: str) -> Iterator[None]:
-    """One of many, a symbol or a series: bad data found in it, a strategy that fails on it, are said of that name."""
+    """One of many, a symbol or a series: bad data found in it, a strategy that fails on it, are reported as its own."""
     try:
         yield
     except (BadDataError, StrategyError) as error:

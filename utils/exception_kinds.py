@@ -3,8 +3,8 @@
 Classes are looked up by qualified name along the MRO in config/exception_classes.toml, so that no client library has to
 be imported to be recognised. No message is searched for words: class, errno, HTTP status and stack decide, and what
 they do not decide is a bug. The outermost exception decides: a bug raised while a time-out was being handled is a bug;
-a wrapper that somebody raised `from` a time-out means what the wrapper means. A KeyError inside a client library is a
-bug here, although the judge of foreign programs may excuse it: our providers look at the bytes and report `schema`.
+a wrapper raised `from` a time-out means what the wrapper means. A KeyError inside a client library is a bug here,
+although the judge of foreign programs may excuse it: our providers look at the bytes and report `schema`.
 """
 
 from __future__ import annotations

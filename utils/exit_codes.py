@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """How a process ended, for cron, and whose fault that is. Values below 64 are ours, 64 to 78 are BSD sysexits."""
+    """How a process ended, for cron, and where the fault lies. Values below 64 are ours, 64 to 78 are BSD sysexits."""
 
     OK = 0
     BUG = 1

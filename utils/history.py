@@ -46,7 +46,7 @@ def lock(fd: int) -> bool:
             if time.monotonic() >= until:
                 return False
             time.sleep(0.01)
-        except OSError:  # a disk that knows no locks
+        except OSError:  # a disk without locks
             return False
         else:
             return True

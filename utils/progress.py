@@ -27,7 +27,7 @@ class ProgressReport:
         self._at, self._of = min(max(at, 1), of) - 1, max(of, 1)
 
     def __call__(self, done: int, total: int, what: str) -> None:
-        """`done` of `total` units of work are done; `what` names them. With none done it begins anew."""
+        """`done` of `total` units of work are done; `what` names them. With none done it starts again."""
         now = self._clock()
         if not done:
             self._began = now

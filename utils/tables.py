@@ -35,7 +35,7 @@ def text_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
 
 
 def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
-    """A GitHub table whose source lines up too. A `|` in a cell is escaped, a line end becomes a space."""
+    """A GitHub table with aligned source lines. A `|` in a cell is escaped, a line end becomes a space."""
     columns, rows = without_empty(columns, rows)
     cells = []
     for column, each in _by_column(columns, rows):
@@ -48,7 +48,7 @@ def markdown_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> 
 def without_empty(
     columns: Sequence[Column], rows: Sequence[Sequence[str]]
 ) -> tuple[Sequence[Column], Sequence[Sequence[str]]]:
-    """The table without columns whose every cell is empty or a dash; the first stays. Without rows all do."""
+    """The table without columns of only empty cells or dashes; the first stays. Without rows all do."""
     if not rows:
         return columns, rows
     kept = [at for at in range(len(columns)) if at == 0 or any(row[at] not in EMPTY for row in rows)]

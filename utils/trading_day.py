@@ -77,7 +77,7 @@ class Calendar(NamedTuple):
         return session is not None and session.open_utc_s <= now_s < session.close_utc_s
 
     def last_closed_session(self, now_s: float) -> Session:
-        """The newest session whose close is not later than `now_s`."""
+        """The newest session that closed by `now_s`."""
         day = self.local_date(now_s)
         at = bisect_right(self.rows, _iso(day) + "~") - 1  # "~" sorts after the tab: the row of `day` is included
         if at >= 0 and self._parse(at).close_utc_s > now_s:
@@ -115,7 +115,7 @@ class Calendar(NamedTuple):
         return self.offsets[max(bisect_right(self.offsets, (now_s, inf)) - 1, 0)][1]
 
     def _date_at(self, now_s: float) -> dt.date | None:
-        """The local date by the offset last known, also outside the range; None past the years Python knows."""
+        """The local date by the offset last known, also outside the range; None past the years that Python has."""
         ordinal = _EPOCH_ORDINAL + int((now_s + self.utc_offset_s(now_s)) // DAY_S)
         return dt.date.fromordinal(ordinal) if 1 <= ordinal <= dt.date.max.toordinal() else None
 

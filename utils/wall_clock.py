@@ -1,8 +1,8 @@
 """When a market's local time is on this box's clock, all year round: what a crontab line must hold.
 
-A crontab knows one time and the box's own zone. Where one of the two has summer time and the other has not, or they
-change on different days, a line stands at the later of the times, so that it never comes too early; what must be over
-by a certain time, at the earlier.
+A crontab has one time and the box's own zone. Where one of the two has summer time and the other has not, or they
+change on different days, a line is at the later of the times, so that it never comes too early; what must be over by a
+certain time, at the earlier.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def local_minutes(calendar: Calendar, session: Session, at_s: int) -> int:
 def placed(
     calendar: Calendar, sessions: Iterable[Session], local: int, zone: ZoneInfo, *, by_then: bool = False
 ) -> Placed:
-    """Where `local` (minutes of the market's day, of every session) stands in the box's crontab.
+    """The time of `local` (minutes of the market's day, of every session) in the box's crontab.
 
     Never earlier at the market than that; with `by_then` never later.
     """

@@ -61,7 +61,9 @@ def clean_lines(output: bytes) -> list[str]:
 
 
 def last_traceback(lines: Sequence[str]) -> Traceback | None:
-    """The last traceback that somebody meant. Those of `__del__`, atexit and lost tasks count only when alone."""
+    """The last traceback that was printed on purpose. Those of `__del__`, atexit and lost tasks count only when
+    alone.
+    """
     found: Traceback | None = None
     at = 0
     while at < len(lines):
@@ -74,7 +76,7 @@ def last_traceback(lines: Sequence[str]) -> Traceback | None:
 
 
 def _chain_at(lines: Sequence[str], start: int) -> Traceback | None:
-    """The traceback, with its chain, whose header is line `start`; None where there is none."""
+    """The traceback, with its chain, that begins at header line `start`; None without one."""
     chain: list[Raised] = []
     at, end, link = start, start, ""
     while at < len(lines) and _HEADER.match(lines[at]):

@@ -19,7 +19,7 @@ _LONGEST = 300
 
 
 class Verdict(NamedTuple):
-    """How the provider failed, None when the failure is ours; `rule` and `line` say why."""
+    """How the provider failed, None when the failure is ours; `rule` and `line` hold the reason."""
 
     kind: str | None
     rule: str
@@ -48,7 +48,7 @@ class TextRule(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Everything the judge knows. Build it with `load_rules`."""
+    """All rules of the judge. Build it with `load_rules`."""
 
     classes: Classes
     ours: Sequence[TextRule]
@@ -61,7 +61,7 @@ class Rules(NamedTuple):
     def of_exit_code(self, program: str, code: int) -> str | None:
         """What `program` documents for `code`: a kind, `by_status`, or `ours` for one that is not listed.
 
-        None for a program whose codes mean nothing to us.
+        None for a program that is not in the tables.
         """
         listed = self.exit_codes.get(program)
         return None if listed is None else next((kind for kind, codes in listed.items() if code in codes), OURS)

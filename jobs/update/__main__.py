@@ -82,10 +82,10 @@ def forward(clone, tag, *, check):
     if target == head and not stale:
         ahead = clone.ask("rev-list", "--count", f"{clone.ref}..HEAD")
         more = f" ([WARN] {ahead} commits here that {clone.upstream} lacks)" if ahead not in ("", "0") else ""
-        say(f"up to date: {clone.branch} is at {clone.told('HEAD')}{more}")
+        say(f"up to date: {clone.branch} is at {clone.describe('HEAD')}{more}")
         return
     if state.get("held") == target and not tag:
-        say(f"not updated: {clone.told(target)} was rolled back from here; what comes after it is taken, or --to TAG")
+        say(f"not updated: {clone.describe(target)} was rolled back from here; a later one is taken, or --to TAG")
         return
     if os.environ.get("UPDATE_SIGNERS"):
         clone.signed(target, tag, os.environ["UPDATE_SIGNERS"])
@@ -128,10 +128,12 @@ def back(clone):
         raise Refused("no update was made here that could be taken back", "git log --oneline, git reset --hard COMMIT")
     head, target = clone.commit("HEAD"), before["rev"]
     if state.get("rev") != head:
-        raise Refused(f"the head is not what the last update left, but at {clone.told('HEAD')}", "git log --oneline -5")
+        raise Refused(
+            f"the head is not what the last update left, but at {clone.describe('HEAD')}", "git log --oneline -5"
+        )
     needs, reads = stored_format(), format_of(clone, target)
     if needs > reads:
-        what = f"the stored data has format {needs} since the update, and {clone.told(target)} reads up to {reads}"
+        what = f"the stored data has format {needs} since the update, and {clone.describe(target)} reads up to {reads}"
         raise Refused(what, "go forward, or restore a backup of before the update (python -m pyjobs.restore --list)")
     environment.usable(ROOT, before.get("venv"))
     put, delete = clone.changes(target)
@@ -212,7 +214,7 @@ def link_of():
 
 
 def format_of(clone, commit):
-    """The newest format of stored data that a version reads; 0 when it does not say."""
+    """The newest format of stored data that a version reads; 0 where the version does not declare one."""
     return number(clone.ask("show", f"{commit}:{FORMAT}"))
 
 

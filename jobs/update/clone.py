@@ -15,7 +15,7 @@ SLOW = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60", "-c", "co
 
 
 class Refused(Exception):
-    """Not updated, for a reason that somebody here has to mend."""
+    """Not updated, for a reason that a person here has to mend."""
 
     code = 78
 
@@ -40,7 +40,7 @@ class Clone:
         self.branch = self.remote = self.upstream = self.ref = ""
 
     def run(self, *words, more=(), **env):
-        """Run git with `words`; it asks no questions."""
+        """Run git with `words`, without prompts."""
         command = git(self.root, *more, *words)
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False,
@@ -52,7 +52,7 @@ class Clone:
         done = self.run(*words)
         return done.stdout.strip() if done.returncode == 0 else ""
 
-    def told_by(self, *words):
+    def printed_by(self, *words):
         """What git prints, where silence means that there is nothing. Raises Refused when it fails."""
         done = self.run(*words)
         if done.returncode:
@@ -67,7 +67,7 @@ class Clone:
     def is_ancestor(self, older, newer):
         return self.run("merge-base", "--is-ancestor", older, newer).returncode == 0
 
-    def told(self, commit):
+    def describe(self, commit):
         return self.ask("log", "-1", "--format=%h, %s", commit)
 
     def look(self, home_branch=""):
@@ -80,7 +80,7 @@ class Clone:
             raise Refused("this clone has no remote", "git remote add origin URL")
         self.branch = self.ask("symbolic-ref", "-q", "HEAD").removeprefix("refs/heads/")
         if not self.branch:
-            raise Refused(f"the head is detached, at {self.told('HEAD')}", f"git switch {self._home()}")
+            raise Refused(f"the head is detached, at {self.describe('HEAD')}", f"git switch {self._home()}")
         self.ref = self.ask("rev-parse", "-q", "--symbolic-full-name", "@{upstream}")
         self.upstream = self.ref.removeprefix("refs/remotes/").removeprefix("refs/heads/")
         if not self.ref:
@@ -92,7 +92,7 @@ class Clone:
             raise Refused(f"the branch here is '{self.branch}', updates are of '{wanted}'",
                           f"git switch {wanted} (or UPDATE_BRANCH={self.branch} in config/env.local.sh)")  # fmt: skip
         if self.ask("rev-parse", "--is-shallow-repository") == "true":
-            what = "this clone is shallow: it cannot tell a step forward from another history"
+            what = "this clone is shallow: whether this is a step forward cannot be seen"
             raise Refused(what, "git fetch --unshallow")
         self.edited()
 
@@ -101,12 +101,12 @@ class Clone:
         self._a_clone()
         self.branch = self.ask("symbolic-ref", "-q", "HEAD").removeprefix("refs/heads/")
         if not self.branch:
-            raise Refused(f"the head is detached, at {self.told('HEAD')}", f"git switch {self._home()}")
+            raise Refused(f"the head is detached, at {self.describe('HEAD')}", f"git switch {self._home()}")
         self.edited()
 
     def edited(self):
         """Raises Refused where tracked files were edited here; a changed mode is no edit."""
-        edits = self.told_by("status", "--porcelain", "--untracked-files=no").splitlines()
+        edits = self.printed_by("status", "--porcelain", "--untracked-files=no").splitlines()
         if edits:
             raise Refused(f"{len(edits)} tracked files are edited here, the first is '{edits[0][3:]}'",
                           "git stash (keeps the edits; git restore . throws them away)")  # fmt: skip
@@ -142,7 +142,7 @@ class Clone:
 
     def changes(self, target):
         """(paths to put, paths to delete) from here to `target`. Raises Refused for what would be overwritten."""
-        lines = self.told_by("diff", "--raw", "-z", "--no-renames", "HEAD", target).split("\0")
+        lines = self.printed_by("diff", "--raw", "-z", "--no-renames", "HEAD", target).split("\0")
         put, delete = [], []
         for about, path in zip(lines[::2], lines[1::2], strict=False):
             (delete if about.endswith("D") else put).append(path)
@@ -169,7 +169,7 @@ class Clone:
                           "batch/run_prune.sh --dry-run shows what may go; df -h")  # fmt: skip
 
     def signed(self, target, tag, signers):
-        """Raises Refused unless the commit (or the tag, by its own name) is signed by somebody in the file `signers`.
+        """Raises Refused unless the commit (or the tag, by its own name) is signed by a key in the file `signers`.
 
         A tag that is no object of its own has no signature: then the commit's counts.
         """
@@ -187,7 +187,7 @@ class Clone:
         done = self.run(*words, more=more)
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["it has no signature"])[-1]
-            raise Refused(f"{tag or self.told(target)} is not signed by anybody in '{signers}': {why}",
+            raise Refused(f"{tag or self.describe(target)} is not signed by anybody in '{signers}': {why}",
                           "have it signed (git commit -S, git tag -s), or unset UPDATE_SIGNERS")  # fmt: skip
 
     def _a_clone(self):

@@ -20,7 +20,7 @@ class Unfit(Exception):
 
 
 def sets_here(root):
-    """Which sets of packages the environment in use has: `nas`, and those that somebody has installed."""
+    """The sets of packages that the environment in use has: `nas`, and those installed by hand."""
     return [name for name in SETS if name == "nas" or os.path.exists(f"{root}/.venv/.installed-{name}")]
 
 

@@ -1,4 +1,4 @@
-"""What nightdesk knows, as pandas DataFrames: `from pyjobs import frames`. docs/frames.ipynb has examples.
+"""Nightdesk's data as pandas DataFrames: `from pyjobs import frames`. docs/frames.ipynb has examples.
 
 Frames come out typed, with UTC times, as copies: nothing done to one changes what is stored. Nothing here imports
 pandas before a frame is asked for.

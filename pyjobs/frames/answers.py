@@ -52,7 +52,7 @@ def taken(answer: pd.DataFrame, index: pd.DatetimeIndex, file: str, wanted: Arra
     for name in columns:
         near = difflib.get_close_matches(name, KNOWN, 1, NEAR) if name not in (*KNOWN, *PRICES) else []
         if near:
-            raise ConfigError(f"{file}: column {name!r} is none; is it to be {near[0]!r}? Else give it another name")
+            raise ConfigError(f"{file}: unknown column {name!r}; did you mean {near[0]!r}? Else rename it")
     found = {}
     for name in wanted:
         if name in columns:

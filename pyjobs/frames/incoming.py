@@ -42,10 +42,11 @@ def store(
 ) -> pd.DataFrame:
     """Store a frame's bars as the series exchange:symbol:timeframe, as `import_bars` would from a file of it.
 
-    `df`: prices by name (open, high, low, close, volume in any spelling that an import knows), times in the index or in
-    a column. `market`: whose sessions they are (XKRX, XNYS, 24/7 …). `prices`: raw, split, or adjusted for splits
-    and dividends; never mixed with what is stored. `marks`: which end of an intraday bar its time is, where the names
-    do not say; `zone`: of times without one. Bars that had not closed are left out.
+    `df`: prices by name (open, high, low, close, volume in any spelling that an import takes), times in the index or
+    in a column. `market`: the calendar of its sessions (XKRX, XNYS, 24/7 …). `prices`: raw, split, or adjusted for
+    splits and dividends; never mixed with what is stored. `marks`: the end of an intraday bar that its time marks,
+    where the column names do not show it; `zone`: the zone of times without one. Bars that had not closed are left
+    out.
 
     Returns one row: exchange, symbol, timeframe (str), new, changed, same, left (Int64: stored bars it lacks), rebased
     (Int64; 1: the whole series is now on the frame's basis), first, last (UTC closes). Raises BadDataError with nothing
@@ -74,7 +75,7 @@ def store(
 def from_yfinance(df: pd.DataFrame, *, market: str, timeframe: str = "1d", symbol: str = "") -> dict[str, pd.DataFrame]:
     """Frames of bars by symbol, from what `yf.download(…)` or `Ticker.history(…)` gives: for `write_bars`, or to see.
 
-    `symbol`: whose it is where the frame does not say (`Ticker.history`, one level of columns). yfinance marks bars by
+    `symbol`: the symbol, where the frame has none (`Ticker.history`, one level of columns). yfinance marks bars by
     their start, ours by their close; a bar that has not closed is left out. Close as the frame has it:
     `auto_adjust=True` (yfinance's default) gives prices adjusted for splits and dividends. Raises as `store`.
     """
@@ -152,9 +153,9 @@ def _instrument(
     zone: str = "",
 ) -> Instrument:
     if market not in known_markets():
-        raise UsageError(f"market {market!r} is none of {', '.join(known_markets())}")
+        raise UsageError(f"market {market!r} is not one of {', '.join(known_markets())}")
     if timeframe not in TIMEFRAMES:
-        raise UsageError(f"timeframe {timeframe!r} is none of {', '.join(TIMEFRAMES)}")
+        raise UsageError(f"timeframe {timeframe!r} is not one of {', '.join(TIMEFRAMES)}")
     if prices not in ("raw", "split", "adjusted") or marks not in ("", "start", "close"):
         raise UsageError(f"prices are raw, split or adjusted, marks start or close: {prices!r}, {marks!r}")
     if not marks and df.index.name == OURS and set(PRICES) <= set(df.columns):

@@ -1,4 +1,4 @@
-"""What runs have left behind, as frames: nights (data/server_runs) and backtests (backtests). Nothing is written."""
+"""Finished runs as frames: nights (data/server_runs) and backtests (backtests). Nothing is written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def runs() -> pd.DataFrame:
     """Every finished run, oldest first; columns run, kind (night, backtest, sweep, walk), desk, strategy, started,
     path.
 
-    All are str but `started` (UTC). `run` is what the other functions take. A run whose manifest cannot be read has no
+    All are str but `started` (UTC). `run` is what the other functions take. A run with an unreadable manifest has no
     desk and no strategy.
     """
     rows = []
@@ -61,8 +61,8 @@ def decisions(run: RunPath = None) -> pd.DataFrame:
     """What a night's scan decided, by default the newest's: a row for each signal, in the order of the queue.
 
     Columns session (its date), exchange, symbol, timeframe, setup, side, time (UTC close that decided), close, stop
-    (NaN: none), why, status (new, or what the queue knows of it). A backtest decides by its trades: `trades` has each
-    with its signal's time. Raises MissingInputError without such a run.
+    (NaN: none), why, status (new, or the state in the queue). A backtest decides by its trades: `trades` has each with
+    its signal's time. Raises MissingInputError without such a run.
     """
     folder = _folder(run, kind="night")
     table = _table(folder / "queue" / "signals.csv", SIGNALS)
@@ -92,7 +92,7 @@ def metrics(run: RunPath = None, *, constrained: bool = True) -> pd.DataFrame:
     """The figures of a run: a row for each account, float64 columns as metrics.json has them; fractions, no percent.
 
     Texts (start, end, currency) are str. Lists and tables in it (terms, benchmarks) are left to metrics.json itself.
-    The row of an account whose file cannot be read is empty.
+    The row of an account with an unreadable file is empty.
     """
     import pandas as pd
 
@@ -198,7 +198,7 @@ def _row(path: Path, kind: str, desk: object, strategy: str | None, started: int
 
 
 def _stamp_ms(name: str) -> int | None:
-    """When a run of that name began, UTC milliseconds; None where its name does not say."""
+    """When a run of that name began, UTC milliseconds; None where its name has no time."""
     return next(_stamps(name), None)
 
 

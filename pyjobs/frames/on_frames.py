@@ -3,7 +3,7 @@
 pandas' means depend on where an array starts (`rolling` and `ewm` carry sums along), so what a bar is decided by must
 not be where the caller's bars happen to begin. The bars are cut at starts fixed by the calendar: blocks of `block`
 steps of the bars, counted from 1970. A block's frame begins `lookback - 1` bars before its first bar and ends with its
-last, whoever asks. A block whose frame would begin before the bars do decides nothing.
+last, whatever the length of the series. A block whose frame would begin before the bars do decides nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Function = Callable[..., "pd.DataFrame"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Terms:
-    """What is the same for every set of parameters."""
+    """The part that is the same for every set of parameters."""
 
     function: Function
     lookback: Lookback
@@ -59,10 +59,11 @@ def strategy(
 
     `df`: columns open, high, low, close, volume (float64), its index the bars' closes (UTC); splits and dividends
     worked in. The result has `entry` and `exit` (bools; missing is False), may have `stop` (a price), `stop_distance`,
-    `target_distance`, `trail_distance`, with `short=True` also `short_entry` and `short_exit`; other columns are told
-    as the reason of a signal. Parameters are those of `function` after the first, with their defaults: whole numbers,
-    floats or texts. `lookback`: so many bars, ending at a bar, decide it; a number, or a function of parameters by
-    name. `volume`: whether it reads volume, and so refuses series without; None: whether its file names the column.
+    `target_distance`, `trail_distance`, with `short=True` also `short_entry` and `short_exit`; other columns are
+    printed as the reason of a signal. Parameters are those of `function` after the first, with their defaults: whole
+    numbers, floats or texts. `lookback`: so many bars, ending at a bar, decide it; a number, or a function of
+    parameters by name. `volume`: whether it reads volume, and so refuses series without; None: whether its file names
+    the column.
     `ranges`: inclusive, where a parameter must lie. `ascending`: pairs of which the first must be less.
 
     Raises ConfigError for what cannot be.
@@ -93,7 +94,7 @@ def strategy(
 
 @dataclass(frozen=True, kw_only=True)
 class OnFrames:
-    """What a record of such a strategy can do; its parameters are fields that `strategy` adds."""
+    """The base of such a strategy's record; its parameters are fields that `strategy` adds."""
 
     terms: ClassVar[Terms]
     side: str = "long"

@@ -1,4 +1,4 @@
-"""Stored bars as frames: of one series, of a desk. What splits and dividends do to prices is worked in where asked."""
+"""Stored bars as frames: of one series, of a desk. Splits and dividends are worked into the prices on request."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DAY_MS = 86_400_000
 def series() -> pd.DataFrame:
     """Every stored series: columns exchange, symbol, timeframe (str), bars (Int64), first, last (UTC closes).
 
-    The last three of one that cannot be read are missing (`<NA>`, `NaT`); `bars` says why.
+    The last three of one that cannot be read are missing (`<NA>`, `NaT`); `bars` holds the reason.
     """
     store = open_store()
     rows = []
@@ -148,7 +148,7 @@ def _wide(found: Sequence[Series], column: str) -> pd.DataFrame:
     import pandas as pd
 
     if column not in PRICES:
-        raise UsageError(f"column {column!r} is none of {', '.join(PRICES)}")
+        raise UsageError(f"column {column!r} is not one of {', '.join(PRICES)}")
     kinds = sorted({each.instrument.timeframe for each in found})
     if len(kinds) > 1:
         raise UsageError(f"a wide frame is of one timeframe, and there are {', '.join(kinds)}: name one")

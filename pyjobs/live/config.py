@@ -38,7 +38,7 @@ class Loop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person allows, in the money of the instruments; None: nothing is set."""
+    """The limits that a person has set, in the money of the instruments; None: not set."""
 
     notional_per_symbol: float | None = None
     notional: float | None = None
@@ -62,7 +62,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class LiveFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The whole file. `clean_days`: how many the go-live report asks for."""
+    """The whole file. `clean_days`: the number that the go-live report requires."""
 
     loops: dict[str, Loop] = {}
     limits: Limits = Limits()
@@ -124,7 +124,7 @@ def made(
     if known is None and not market:
         raise UsageError(
             f"{source}: unknown exchange {exchange!r} (config/exchanges.yaml has {', '.join(exchanges)}); of one whose "
-            "bars come from files alone say its `market`"
+            "bars come from files alone set its `market`"
         )
     if market and market not in known_markets():
         raise UsageError(f"{source}: unknown market {market!r} (known: {', '.join(known_markets())})")

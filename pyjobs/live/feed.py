@@ -1,6 +1,6 @@
 """The recent bars of a loop's series: asked for and stored, or loaded; closed ones only, in order.
 
-What was asked for serves also where it cannot be stored.
+Fetched bars are used even where they cannot be stored.
 """
 
 from __future__ import annotations
@@ -24,16 +24,17 @@ EXTRA = 1.5  # of the first ask: markets are closed for part of the time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is known now. `final`: the newest bar is past its provider's revisions, so nothing newer need confirm it.
+    """The bars and facts of now. `final`: the newest bar is past its provider's revisions, so nothing newer need
+    confirm it.
 
-    `persisted`: what came is stored. `told`: what to report; `noted`: some of it is, until `said`. `splits`: those
-    that are recorded, of raw prices; None where splits are worked in, and all bars move with one.
+    `persisted`: what came is stored. `report`: lines to print; `noted`: some are noted until `mark_printed`. `splits`:
+    those that are recorded, of raw prices; None where splits are worked in, and all bars move with one.
     """
 
     bars: Bars
     final: bool
     persisted: bool = True
-    told: tuple[str, ...] = ()
+    report: tuple[str, ...] = ()
     noted: bool = False
     splits: tuple[Split, ...] | None = ()
 
@@ -67,20 +68,20 @@ def look(spec: Spec, *, since_ms: int, bars: int, now_ms: int, fetched: bool) ->
     final = is_daily(spec.timeframe) and newest is not None and newest[1] and persisted
     about = store.provenance(spec.key)
     splits = tuple(recorded(spec)) if about is None or about.adjusted == "raw" else None
-    return Answer(bars=whole, final=final, persisted=persisted, told=found, noted=noted, splits=splits)
+    return Answer(bars=whole, final=final, persisted=persisted, report=found, noted=noted, splits=splits)
 
 
-def said(spec: Spec, told: Collection[str]) -> None:
-    """These sentences have been printed: no later job says again what of them was noted of the series."""
-    from pyjobs.market.ingest.news.said import said as news_said
+def mark_printed(spec: Spec, report: Collection[str]) -> None:
+    """These sentences have been printed: no later job prints them again for the series."""
+    from pyjobs.market.ingest.news.lines import mark_printed as mark_news_printed
 
-    news_said(open_store(), spec.key, told)
+    mark_news_printed(open_store(), spec.key, report)
 
 
 def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int) -> tuple[bool, tuple[str, ...], bool]:
     """Ask for what is new and store it; what came is added to `came` whether it could be stored or not.
 
-    `Answer.persisted`, `told` and `noted`.
+    `Answer.persisted`, `report` and `noted`.
     """
     from pyjobs.market.ingest import backfill, silence
     from pyjobs.market.ingest.for_each_series import series_lock

@@ -1,4 +1,4 @@
-"""How each paper loop stands, for health: are its decisions stale, its bars, its cadence clean again after a gap.
+"""The state of each paper loop, for health: are its decisions stale, its bars, its cadence clean again after a gap.
 
 A market that is closed has nothing due. After a restart or a gap the last decisions are late or apart from each other:
 a WARN, until `GRACE` of them in a row are not (`clean_trailing_cadence_diffs` climbs).
@@ -31,7 +31,7 @@ ORDER: tuple[State, ...] = ("OK", "WARN", "FAIL")
 
 
 class Standing(NamedTuple):
-    """One loop, or what is about all of them: how it stands, and why."""
+    """One loop, or all loops together: its state, and why."""
 
     name: str
     state: State
@@ -69,7 +69,7 @@ def _forbidden(found: config.LiveFile, now_ms: int) -> Iterator[Standing]:
 
 
 def one(name: str, spec: Spec, store: BarStore, now_ms: int) -> Standing:
-    """How one loop stands. Raises BadDataError for a journal that is not what was written."""
+    """The state of one loop. Raises BadDataError for a journal that is not what was written."""
     rows = _last(spec, "decisions", SEEN)
     if not rows:
         return Standing(name, "WARN", "has not decided anything yet")

@@ -106,7 +106,7 @@ def others(own: Place, configured: Iterable[Place]) -> list[Place]:
 
 
 def totals(places: Iterable[Place], at_ms: int, configured: Container[Place] = ()) -> list[Held] | Unreadable:
-    """What each of them holds at `at_ms`; or which one cannot be read.
+    """The holdings of each loop at `at_ms`; or the loop that cannot be read.
 
     One that has decided nothing holds nothing, nor does one that is not `configured` and has decided no bar for
     ABANDONED_MS: it was given up.

@@ -1,7 +1,7 @@
 """The loop around steps: each in a process, a lock and a time limit of its own, so that none ever waits for another.
 
-It imports nothing heavy, knows no bar and no strategy, and sleeps while nothing is due. What it knows of each loop
-stands in data/live/loop.json, for heartbeat and health; its lock shows whether it is alive.
+It imports nothing heavy, has no bars and no strategies, and sleeps while nothing is due. Its state of each loop is in
+data/live/loop.json, for heartbeat and health; its lock shows whether it is alive.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Scheduler:
         self._loops: dict[str, LoopProcess] = {}
         self._stopped = self._updated = False
         self._list_at = self._tell_at = self._pat_at = self._seen_s = 0.0
-        self._pat_every_s = watchdog_s(os.environ) / 2  # half of what systemd waits for, as sd_watchdog_enabled(3) asks
+        self._pat_every_s = watchdog_s(os.environ) / 2  # half of what systemd waits for, see sd_watchdog_enabled(3)
         self._woken, self._wake = os.pipe()
         for fd in (self._woken, self._wake):
             os.set_blocking(fd, False)
@@ -214,7 +214,7 @@ class Scheduler:
         loop.misses = 0 if code == 0 and NOTHING not in words else loop.misses + 1
         loop.due_s = next_due(loop.timeframe, now, loop.misses)
         if code != loop.last.get("code"):
-            self._tell_at = now  # who has just begun it looks at how it stands
+            self._tell_at = now  # a person who has just begun it looks at its state
         good = {"ok_s": now} if code == 0 else {"ok_s": loop.last.get("ok_s")}
         loop.last = {"end_s": now, "code": code, "said": words, "seconds": round(now - loop.started_s, 2), **good}
 
@@ -238,7 +238,7 @@ class Scheduler:
         for loop in self._loops.values():
             until.append(loop.started_s + self._limit_s + 0.1 if loop.process is not None else loop.due_s)
         wait_s = min(min(until) - now, self._pat_at - time.monotonic())
-        signals = select.poll()  # select() knows no descriptor above 1 023
+        signals = select.poll()  # select() takes no descriptor above 1 023
         signals.register(self._woken, select.POLLIN)
         signals.poll(1000 * max(0.05, wait_s))
         with contextlib.suppress(BlockingIOError):
@@ -273,9 +273,9 @@ def notify(text: str) -> None:
 
 
 def watchdog_s(environ: Mapping[str, str]) -> float:
-    """Within how many seconds systemd wants to hear from this process; endless where it does not ask it."""
+    """The seconds within which systemd expects a sign of life from this process; endless where it expects none."""
     usec, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
-    asked = usec.isdecimal() and int(usec) > 0 and pid in ("", str(os.getpid()))
+    asked = usec.isdecimal() and len(usec) < 16 and int(usec) > 0 and pid in ("", str(os.getpid()))
     return int(usec) / 1e6 if asked else float("inf")
 
 

@@ -1,6 +1,7 @@
-"""What one loop is: which series, which strategy, which paper money.
+"""The definition of one loop: its series, its strategy, its paper money.
 
-Told by config/live.yaml, by the environment, or by its own journal, whose every row has all of it in one cell.
+It comes from config/live.yaml, from the environment, or from its own journal, every row of which has all of it in one
+cell.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Spec:
 
     @property
     def text(self) -> str:
-        """All that decides, in one cell: `ma_cross:fast=5;slow=20;cash=10000.0;…`."""
+        """Everything that decides, in one cell: `ma_cross:fast=5;slow=20;cash=10000.0;…`."""
         own = ";".join(f"{name}={value}" for name, value in sorted(self.params))
         money = f"cash={self.cash!r};fee_bps={self.fee_bps!r};max_gap_bars={self.max_gap_bars}"
         return f"{self.strategy}:{own}{';' if own else ''}{money};market={self.market}"
@@ -81,11 +82,11 @@ class Spec:
 
     @property
     def identity(self) -> Identity:
-        """What each row must bear."""
+        """The cells that each row must have."""
         return Identity(self.exchange, self.symbol, self.timeframe, self.text, self.fingerprint)
 
     def lane(self, source: str) -> Lane:
-        """All of it made ready to decide. Raises ConfigError; `source` is where the strategy was named."""
+        """The loop made ready to decide. Raises ConfigError; `source` is where the strategy was named."""
         setup = make_setup(self.strategy, dict(self.params), source=source)
         if index := needs(setup):
             raise ConfigError(
@@ -173,7 +174,9 @@ def checked_params(params: Mapping[str, Value]) -> tuple[tuple[str, Value], ...]
 
 @lru_cache(maxsize=8)
 def code_of(strategy: str) -> str:
-    """What decides, as it stands on this disk: strategy, kernel, indicators, windows, core, money. Twelve digits."""
+    """The code that decides, as it is on this disk: strategy, kernel, indicators, windows, core, money. Twelve
+    digits.
+    """
     files = [*sorted(Path(kernel.__file__).parent.glob("*.py")), *_written(strategy)]
     files += [Path(str(each.__file__)) for each in (cadence, engine, equity_loop, core, one_bar, seen, cells)]
     return hashlib.sha256(b"\0".join(os_files.held_bytes(path) for path in files)).hexdigest()[:12]

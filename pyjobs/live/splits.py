@@ -26,7 +26,7 @@ EPOCH = dt.date(1970, 1, 1).toordinal()
 SIMPLE: FloatArray = np.array(
     sorted({p / q for p in range(1, 21) for q in range(1, 21)} | {n**k for n in range(1, 1001) for k in (1.0, -1.0)})
 )
-ROUNDED = 0.0005  # relative: a re-based series' prices are rounded anew
+ROUNDED = 0.0005  # relative: a re-based series' prices are rounded again
 
 
 class Split(NamedTuple):
@@ -34,7 +34,7 @@ class Split(NamedTuple):
 
     day: int
     factor: float
-    told: str
+    text: str
 
 
 def recorded(spec: Spec) -> list[Split]:
@@ -72,7 +72,7 @@ def rebased(seen: Seen, stored: Bars) -> float:
 def between(lane: Lane, seen: Seen, new: Bars, splits: list[Split]) -> tuple[FloatArray, list[tuple[int, Split]]]:
     """The factor of each new bar; and the splits that came too late, with the number of their bar in `seen`.
 
-    One that counted already, some days earlier, is too late: a person wrote it anew on its right day, say.
+    A split that took effect some days earlier is too late: a person corrected its day, for example.
     """
     factors, late = np.ones(len(new)), []
     days = lane.days(np.concatenate([seen.bars.ts_ms, new.ts_ms]))
@@ -112,8 +112,9 @@ def with_marked(lane: Lane, seen: Seen, known: list[Split]) -> list[Split]:
 
 
 def unexplained(spec: Spec, lane: Lane, seen: Seen, new: Seen, splits: list[Split]) -> tuple[int, str]:
-    """The first new raw bar that opens as only after a split, of which nothing is recorded, and what to say of it;
-    their number and "" where there is none."""
+    """The first new raw bar that opens as only after a split that is not recorded, and the line about it; their number
+    and "" without one.
+    """
     if spec.market in NEVER or not len(new):
         return len(new), ""
     from pyjobs.market.desk.action_checks import leaps_as_a_split

@@ -1,6 +1,6 @@
 """One step of a loop: recent bars, less the newest; each closed bar that is not decided yet, in order; written, synced.
 
-A step knows nothing of the step before but what stands in the files.
+A step has no memory of the step before except the files.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ READ_S = 0.2  # a comparison holds the lock while it reads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What a step goes by besides its loop: limits, the loops of live.yaml, whether to ask a provider, the clock.
+    """The input of a step besides its loop: limits, the loops of live.yaml, whether to ask a provider, the clock.
 
     `synced` False: the caller decides when what was written is synced to the disk (`Loop.journal.sync`).
     """
@@ -53,12 +53,12 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a step did: rows written, trades that ended, last decided bar (0: none yet), what to report (`Answer`)."""
+    """The result of a step: rows written, trades that ended, last decided bar (0: none yet), lines to print."""
 
     rows: int
     trades: int
     last_ms: int
-    told: tuple[str, ...]
+    report: tuple[str, ...]
     noted: bool
 
 
@@ -87,7 +87,7 @@ class Loop:
         monotonic = os.environ.get("ENFORCE_DECISION_MONOTONIC") == "1"
         self.journal = Journal(place=spec.place, identity=spec.identity, monotonic=monotonic, synced=setting.synced)
         try:
-            self.stand, self.told = self._opened()
+            self.stand, self.report = self._opened()
             self.seen = seen_in(self.journal.bars).last(self.lane.lookback + feed.OVERLAP)
             self.waits = ""
             self.events = self.journal.events(EVENTS_SEEN)
@@ -108,7 +108,7 @@ class Loop:
         stand = restored(journal, self.lane)
         if not stand.ts_ms:
             last_sizes.forget(self.spec.place)
-        lines = list(dict.fromkeys([*lines, *(each for file in journal.files.values() for each in file.told)]))
+        lines = list(dict.fromkeys([*lines, *(each for file in journal.files.values() for each in file.repairs)]))
         if stand.ts_ms or lines:
             journal.event("repaired" if lines else "start", stand.ts_ms, "; ".join(lines), self._at())
         if lacking := self.setting.limits.lacking:
@@ -116,8 +116,8 @@ class Loop:
         return stand, lines
 
     def step(self) -> Outcome:
-        """Take one. What was decided before an error stays decided."""
-        found, self.told = self.told, []
+        """Take one. Decisions before an error are kept."""
+        found, self.report = self.report, []
         failing = next((row for row in reversed(self.events) if row[KIND] in ("fetch_failed", "fetch_ok")), None)
         failing = failing if failing and failing[KIND] == "fetch_failed" else None
         try:
@@ -126,7 +126,7 @@ class Loop:
             if failing is None:
                 self._event("fetch_failed", self.stand.ts_ms, f"{error.kind}: {error.detail}")
             raise
-        found += answer.told
+        found += answer.report
         self._note_revisions(answer)
         self._note_kill()
         if self.journal.decisions and self.journal.decisions[-1][CODE] != self.code:
@@ -140,8 +140,8 @@ class Loop:
             last_sizes.keep(self.journal)
         if self.waits:
             raise BadDataError(self.waits)
-        found += self.told
-        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, told=tuple(found), noted=answer.noted)
+        found += self.report
+        return Outcome(rows=rows, trades=trades, last_ms=self.stand.ts_ms, report=tuple(found), noted=answer.noted)
 
     def take(self, answer: Answer, late_word: str = "late") -> tuple[int, int]:
         """Decide what an answer holds: how many rows, how many trades that ended."""
@@ -198,7 +198,7 @@ class Loop:
         factors, late = between(self.lane, self.seen, bars, list(answer.splits))
         for at, split in late:
             ts_ms = int(self.seen.bars.ts_ms[at])
-            self._event("split", ts_ms, f"{split.told} came after its bar was decided: nothing is rescaled")
+            self._event("split", ts_ms, f"{split.text} came after its bar was decided: nothing is rescaled")
         new = Seen(bars=bars, factors=factors)
         upto, self.waits = unexplained(self.spec, self.lane, self.seen, new, list(answer.splits))
         return new.slice(0, upto)
@@ -242,7 +242,7 @@ class Loop:
         configured = self.setting.configured
         found = totals(others(self.spec.place, configured), at_ms, configured) if turn.is_mine() else turn.lacking
         if isinstance(found, Unreadable):
-            self.told = [f"an entry was forbidden (limits_unreadable): {found.why}"]
+            self.report = [f"an entry was forbidden (limits_unreadable): {found.why}"]
         return found
 
     def _bar_lines(self, new: Seen, kind: str) -> list[str]:
@@ -262,7 +262,7 @@ class Loop:
         same = np.logical_and.reduce([getattr(known, name)[at] == getattr(old, name) for name in COLUMNS])
         if same.all():
             return
-        if answer.splits is None:  # all of a series moves with a split, and is rounded anew
+        if answer.splits is None:  # all of a series moves with a split, and is rounded again
             now = scaled(self.seen.window(0, len(known)), rebased(self.seen, answer.bars))
             same |= (
                 (now.ts_ms[at] == old.ts_ms)

@@ -114,7 +114,7 @@ def only_files(folder: Path) -> None:
 
 
 def digest(folder: Path) -> str:
-    """One sha256 that stands for the whole release, whichever machine it is on."""
+    """One sha256 for the whole release, the same on every machine."""
     return file_sha256(folder / SUMS)
 
 
@@ -195,7 +195,7 @@ def _sign(path: Path, key: Path) -> None:
 
 
 def _signer(folder: Path, signers: Path) -> str:
-    """Whose signature it is, among those in `signers`. Raises BadDataError, MissingInputError."""
+    """The signer, among those in `signers`. Raises BadDataError, MissingInputError."""
     if not signers.is_file():
         raise MissingInputError(f"there is no file of signers '{signers}': lines `you@example.com ssh-ed25519 AAAA…`")
     if not (folder / SIGNATURE).is_file():
@@ -220,13 +220,13 @@ def _signer(folder: Path, signers: Path) -> str:
 
 
 def _named_in(signers: Path) -> list[str]:
-    """Who stands in a file of signers: the first word of each line, which may be several with commas."""
+    """The names in a file of signers: the first word of each line, which may be several with commas."""
     lines = signers.read_text(encoding="utf-8", errors="replace").splitlines()
     return [who for line in lines if line.strip() and line[0] != "#" for who in line.split()[0].strip('"').split(",")]
 
 
 def _why(text: str) -> str:
-    """What ssh-keygen said, once each: that a key has expired says more than that none matched."""
+    """The output of ssh-keygen, each line once: that a key has expired is a better reason than that none matched."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     texts = [
         line for line in dict.fromkeys(lines) if line not in ("No principal matched.", "Could not verify signature.")

@@ -30,7 +30,7 @@ def is_database(path: Path) -> bool:
 def copy(source: Path, target: Path, *, limit_s: float = LIMIT_S) -> None:
     """A consistent copy of a database that may be written at this moment; it comes without a journal file.
 
-    All pages in one step, so that a writer cannot make it begin anew; where the source stays locked for `limit_s`
+    All pages in one step, so that a writer cannot make it start again; where the source stays locked for `limit_s`
     seconds, `VACUUM INTO` is tried. Raises BadDataError for what is no database, CannotWriteError.
     """
     until = time.monotonic() + limit_s

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.machines.remote import Host, said
+from pyjobs.machines.remote import Host, error_text
 from utils.errors import BadDataError, CannotWriteError, ConfigError, LockBusyError, MissingInputError
 from utils.files.os_files import file_sha256
 
@@ -67,7 +67,7 @@ END-OF-SWITCH
   cat >.locks/{incoming}.plan <<'END-OF-PLAN' || exit 73
 {plan}
 END-OF-PLAN
-  printf '%s\\n' {told} >{incoming}/{mark} || exit 73
+  printf '%s\\n' {version} >{incoming}/{mark} || exit 73
   "$python" -I -S .locks/update.py "$PWD" .locks/{incoming}.plan {wait} || exit $?
   rm -rf -- {others}* .locks/{others}*
   find . -name __pycache__ -prune -exec rm -rf {{}} + 2>/dev/null
@@ -78,7 +78,7 @@ exec 9>>../.locks/code.lock || exit 73
 if command -v flock >/dev/null 2>&1; then flock -x -w {wait} 9 || exit 75; fi
 find . -type d -exec mkdir -p -- ../{{}} \\; || exit 73
 find . -type f -exec mv -f -- {{}} ../{{}} \\; || exit 73
-cd .. && rm -rf -- {others}* && printf '%s\\n' {told} >{mark}.new && mv -f {mark}.new {mark} || exit 73
+cd .. && rm -rf -- {others}* && printf '%s\\n' {version} >{mark}.new && mv -f {mark}.new {mark} || exit 73
 find . -name __pycache__ -prune -exec rm -rf {{}} + 2>/dev/null
 exit 0
 """
@@ -92,7 +92,9 @@ class Target(NamedTuple):
 
 
 class There(NamedTuple):
-    """What the target has: `sums` by path, the first line of local edits (None: it is no clone), services that run."""
+    """The state of the target: `sums` by path, the first line of local edits (None: it is no clone), services that
+    run.
+    """
 
     sums: dict[str, str]
     edited: str | None
@@ -101,7 +103,7 @@ class There(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """What is deployed: a commit, and the sha256 of each file it tracks; `sha256` is over them all."""
+    """The tree to deploy: a commit, and the sha256 of each file it tracks; `sha256` is over them all."""
 
     commit: str
     sums: dict[str, str]
@@ -119,7 +121,7 @@ def tree_sha256(sums: Mapping[str, str]) -> str:
 
 
 def checked_out(clone: Path, folder: Path) -> Tree:
-    """Write the files of the last commit to `folder`, and say what they are.
+    """Write the files of the last commit to `folder`, and return them.
 
     Raises ConfigError where this is no clone, or tracked files are edited: what is deployed must have a name.
     """
@@ -140,13 +142,13 @@ def checked_out(clone: Path, folder: Path) -> Tree:
 
 
 def look(target: Target, *, make: bool = False) -> There:
-    """What is over there. `make`: a folder that is not there yet is an empty one. Raises MissingInputError."""
+    """The state over there. `make`: a folder that is not there yet is an empty one. Raises MissingInputError."""
     pruned = " -o ".join([*(f"-path ./{name}" for name in RUNTIME), *(f"-name {name}" for name in CACHES)])
     script = SUMS.format(folder=shlex.quote(target.folder), pruned=pruned, mark=MARK, make=int(make))
     done = target.host.run(script, timeout_s=TIMEOUT_S)
     if done.returncode:
         raise MissingInputError(
-            f"'{target.host.remote}' has no folder '{target.folder}' ({said(done)}): "
+            f"'{target.host.remote}' has no folder '{target.folder}' ({error_text(done)}): "
             "TARGET=user@host:/path/to/nightdesk, or --new for a first deploy"
         )
     sums, units, edited, mark = dict[str, str](), list[str](), None, ""
@@ -219,7 +221,7 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, cl
     if made.returncode == 75:
         raise LockBusyError(f"jobs of '{target.host.remote}' are at work: nothing is in place, try later")
     if made.returncode:
-        raise CannotWriteError(f"cannot write '{target.host.remote}:{target.folder}': {said(made)}")
+        raise CannotWriteError(f"cannot write '{target.host.remote}:{target.folder}': {error_text(made)}")
     done = target.host.rsync(["-rlp", f"{staged}/", f"{target.host.remote}:{incoming}/"], target.folder)
     if done.returncode:
         failed = target.host.failed(done, target.folder, ", nothing is in place")
@@ -229,7 +231,7 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, cl
     found = shlex.quote(f"{tree.commit} {tree.sha256}")
     plan = json.dumps({"put": [*sorted(wanted), MARK], "delete": [], "stage": incoming}, indent=1)
     switch = (clone / SWITCH).read_text(encoding="utf-8").rstrip("\n")
-    words = {"incoming": incoming, "others": INCOMING, "wait": wait_s, "told": found, "mark": MARK}
+    words = {"incoming": incoming, "others": INCOMING, "wait": wait_s, "version": found, "mark": MARK}
     script = PLACE.format(**words, switch=switch, plan=plan, python=python)
     placed = target.host.run(script, timeout_s=TIMEOUT_S + wait_s)
     if placed.returncode == 75:
@@ -237,7 +239,9 @@ def send(target: Target, staged: Path, tree: Tree, changed: Sequence[str], *, cl
             f"jobs of '{target.host.remote}' were at work for {wait_s} s: nothing is in place, try later"
         )
     if placed.returncode:
-        raise CannotWriteError(f"not all files are in place at '{target.host.remote}': {said(placed)}: deploy again")
+        raise CannotWriteError(
+            f"not all files are in place at '{target.host.remote}': {error_text(placed)}: deploy again"
+        )
     there = look(target)
     left = changes(tree, there)
     if left:
@@ -248,7 +252,7 @@ def restart(target: Target, units: Sequence[str]) -> None:
     """Restart user services over there. Raises CannotWriteError with the message of systemctl."""
     done = target.host.run(f"systemctl --user restart {' '.join(map(shlex.quote, units))}\n", timeout_s=TIMEOUT_S)
     if done.returncode:
-        raise CannotWriteError(f"services of '{target.host.remote}' did not restart: {said(done)}")
+        raise CannotWriteError(f"services of '{target.host.remote}' did not restart: {error_text(done)}")
 
 
 def _module(name: str) -> str:

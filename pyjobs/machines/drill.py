@@ -17,7 +17,7 @@ from pyjobs.runs.run_folder import finished_runs, is_being_built
 from utils.errors import BadDataError, NightdeskError
 from utils.files.os_files import hold_folder
 
-LENT = ("data/raw", "data/sample", "data/webcache")  # bars, which are had anew: not in the backup, lent to the night
+LENT = ("data/raw", "data/sample", "data/webcache")  # bars, fetched again: not in the backup, lent to the night
 NIGHT_S = 3600.0
 BRINGS_PRICES = {"fetch", "import_bars"}
 SAMPLE = "config/desk.sample.yaml"

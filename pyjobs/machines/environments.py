@@ -249,7 +249,7 @@ def at_work(folder: Path) -> list[int]:
 
 
 def prune(environment: Environment, keep: int) -> Iterator[str]:
-    """Remove the oldest releases past `keep`, and say which; what runs, ran before, or has processes at work stays."""
+    """Remove the oldest releases past `keep`, and list them; what runs, ran before, or has processes at work stays."""
     root = environment.root
     stay = {os_files.real(path).name for path in (root / CURRENT, root / PREVIOUS) if path.exists()}
     tags = kept(environment)
@@ -296,5 +296,5 @@ def _point(link: Path, target: str) -> None:
 
 
 def _up(name: str, root: Path, folder: Path | None) -> str:
-    """From a link `name` in the folder of a release to what it stands for in the environment."""
+    """From a link `name` in the folder of a release to its target in the environment."""
     return os.path.relpath(root / name, (folder or root) / Path(name).parent)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.machines.remote import RSYNC_PARTIAL, RSYNC_VANISHED, Host, said
+from pyjobs.machines.remote import RSYNC_PARTIAL, RSYNC_VANISHED, Host, error_text
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST, PINNED, finished_runs, started_at
 from utils.errors import BadDataError, CannotWriteError, MissingInputError, NightdeskError
@@ -40,7 +40,7 @@ exit 0
 
 
 class Fetch(NamedTuple):
-    """What is fetched from where to where; `say` gets one line per event; `hold` lives until rsync has ended."""
+    """A fetch: its source and its folder here; `say` gets one line per event; `hold` lives until rsync has ended."""
 
     host: Host
     root: str
@@ -55,14 +55,14 @@ class Fetch(NamedTuple):
 
 
 def listed(fetch: Fetch) -> dict[str, float]:
-    """The finished runs over there, oldest first, each with its `size_mb` (0 where its manifest does not say it).
+    """The finished runs over there, oldest first, each with its `size_mb` (0 where its manifest has none).
 
     One connection, whatever there is. Raises ExternalDataUnavailable, MissingInputError.
     """
     done = fetch.host.run(LIST.format(root=shlex.quote(fetch.root)), timeout_s=LIST_TIMEOUT_S)
     if done.returncode:
         raise MissingInputError(
-            f"'{fetch.host.remote}' has no folder '{fetch.root}' ({said(done)}): "
+            f"'{fetch.host.remote}' has no folder '{fetch.root}' ({error_text(done)}): "
             "REMOTE_ROOT is the server's data/server_runs"
         )
     found: dict[str, float] = {}
@@ -94,7 +94,7 @@ def check_room(fetch: Fetch, megabytes: float) -> None:
 
 
 def bring(fetch: Fetch, runs: Sequence[str]) -> list[str]:
-    """Fetch, verify and publish runs; returns the problems, one line each. What arrived whole stays.
+    """Fetch, verify and publish runs; returns the problems, one line each. A run that arrived whole stays.
 
     Raises ExternalDataUnavailable when the server is lost on the way: the next fetch goes on from there.
     """
@@ -121,7 +121,7 @@ def _carry(fetch: Fetch, runs: Iterable[str]) -> str | None:
     if done.returncode == 0:
         return None
     if done.returncode in (RSYNC_PARTIAL, RSYNC_VANISHED):
-        return said(done)
+        return error_text(done)
     if b"No space left" in done.stderr:
         raise CannotWriteError(f"cannot write '{fetch.incoming}': no space left on device: free some, start it again")
     raise fetch.host.failed(done, fetch.root)
@@ -130,8 +130,8 @@ def _carry(fetch: Fetch, runs: Iterable[str]) -> str | None:
 def _arrived(fetch: Fetch, name: str) -> str:
     """Verify a run that was carried, and give it its name; empty when it is here now, else what is wrong.
 
-    What rsync left that the manifest does not know (temporary files of one that was killed, a pin) goes first. A file
-    whose bytes are not the manifest's goes, too, so that the next fetch brings it again.
+    Files of rsync that are not in the manifest (temporary files of one that was killed, a pin) go first. A file whose
+    bytes differ from the manifest goes, too, so that the next fetch brings it again.
     """
     path = fetch.incoming / name
     try:
@@ -147,7 +147,7 @@ def _arrived(fetch: Fetch, name: str) -> str:
         for each in found if isinstance(found, dict) else ():
             if any(line.startswith(f"'{each}' has changed") for line in problems):
                 (path / each).unlink()
-        return f"is not what its manifest says: {problems[0]}" + (
+        return f"differs from its manifest: {problems[0]}" + (
             f" and {len(problems) - 1} more" if len(problems) > 1 else ""
         )
     _sync(path)

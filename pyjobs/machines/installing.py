@@ -1,4 +1,4 @@
-"""Bringing a release into an environment: verified, unpacked beside the others, tried, and only then what runs."""
+"""Bringing a release into an environment: verified, unpacked next to the others, tried, and only then made current."""
 
 from __future__ import annotations
 
@@ -39,9 +39,10 @@ def alone(environment: Environment) -> Iterator[None]:
 
 
 def bring(environment: Environment, source: Path, say: Say, *, packages: str = "") -> tuple[Release, str]:
-    """Take in the release in the folder `source`, unpack it, try it: the release and its sha256. What runs runs on.
+    """Take in the release in the folder `source`, unpack it, try it: the release and its sha256. The current release
+    keeps running.
 
-    What is verified is the copy that stays. `packages`: nas or providers; as the release that runs has, when empty.
+    The verified copy is the one that stays. `packages`: nas or providers; as the release that runs has, when empty.
     Raises BadDataError, ConfigError, MissingInputError.
     """
     environments.sweep(environment.root)

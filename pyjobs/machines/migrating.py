@@ -32,7 +32,7 @@ def alone(clone: Path, wait_s: float = WAIT_S) -> Iterator[None]:
             yield
     except os_files.HeldElsewhere:
         raise LockBusyError(
-            f"jobs were at work for {wait_s:g} s: nothing migrated, try later (jobs/why.sh says which)"
+            f"jobs were at work for {wait_s:g} s: nothing migrated, try later (jobs/why.sh names them)"
         ) from None
 
 
@@ -74,7 +74,7 @@ def newer(stored: int, reads: int) -> str:
     """The message where the code is older than what is stored."""
     return (
         f"what is stored has format {stored}, and this version reads up to {reads}: a newer version wrote here; "
-        "go forward (batch/update_from_git.sh), or restore a backup of before (python -m pyjobs.restore --list)"
+        "go forward (batch/update_from_git.sh), or restore an earlier backup (python -m pyjobs.restore --list)"
     )
 
 

@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.machines.remote import Host, said
+from pyjobs.machines.remote import Host, error_text
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST
 from utils.errors import MissingInputError
@@ -47,7 +47,7 @@ def listed(target: Target) -> dict[str, str]:
     done = target.host.run(script, timeout_s=LIST_TIMEOUT_S)
     if done.returncode:
         raise MissingInputError(
-            f"'{target.host.remote}' cannot say which bars it has in '{target.root}' ({said(done)}): "
+            f"'{target.host.remote}' does not report which bars it has in '{target.root}' ({error_text(done)}): "
             "TARGET=user@host:/path/to/nightdesk, a clone of this version with its .venv"
         )
     lines = (line.partition(" ") for line in done.stdout.decode("utf-8", "replace").splitlines())

@@ -1,4 +1,4 @@
-"""Another machine, reached by ssh: a script over there, and files from there by rsync. It never asks anything."""
+"""Another machine, reached by ssh: a script over there, and files from there by rsync. It never prompts."""
 
 from __future__ import annotations
 
@@ -54,34 +54,33 @@ class Host(NamedTuple):
     ) -> subprocess.CompletedProcess[bytes]:
         """rsync with `arguments`; paths of the other machine are relative to its `folder`.
 
-        Only what Apple's openrsync (on macOS since 15.4) knows as well: no filters, and no path that a remote shell
-        would take apart.
-        `keep_open` are descriptors that live as long as rsync does, should this process be killed.
+        Only the flags of Apple's openrsync (on macOS since 15.4): no filters, and no path that a remote shell would
+        take apart. `keep_open` are descriptors that live as long as rsync does, should this process be killed.
         """
         if shutil.which("rsync") is None:
             raise ConfigError("rsync is not installed: apt-get install rsync (or opkg, brew, the NAS's packages)")
         there = f"cd {shlex.quote(folder)} && rsync"
         command = ["rsync", "-e", self.ssh, f"--rsync-path={there}", f"--timeout={RSYNC_IDLE_S}", *arguments]
-        said = subprocess.PIPE if quiet else None
+        output = subprocess.PIPE if quiet else None
         return subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.PIPE, pass_fds=keep_open, check=False
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, pass_fds=keep_open, check=False
         )
 
     def failed(self, done: subprocess.CompletedProcess[bytes], folder: str, more: str = "") -> NightdeskError:
-        """What it means that rsync to or from `folder` over there failed; `more` is said with it.
+        """The meaning of a failed rsync to or from `folder` over there; `more` is printed with it.
 
-        A disk there that is full is nobody's outage: rsync ends with 11, and its message is often lost on the way.
+        A disk there that is full is no outage: rsync ends with 11, and its message is often lost on the way.
         """
         text = done.stderr.decode("utf-8", "replace")
         if done.returncode in (126, 127) or "command not found" in text or "rsync: not found" in text:
-            return ConfigError(f"'{self.remote}' has no rsync ({said(done)}): install it there{more}")
+            return ConfigError(f"'{self.remote}' has no rsync ({error_text(done)}): install it there{more}")
         if done.returncode == RSYNC_FILE_IO or "No space left" in text or "Permission denied (13)" in text:
             words = self.run(ROOM.format(folder=shlex.quote(folder)), timeout_s=60).stdout.decode("utf-8", "replace")
             room = f"; there: {words.strip()}" if words.strip() else ""
-            why = said(done) if "Broken pipe" not in said(done) else "rsync ended with 11"
+            why = error_text(done) if "Broken pipe" not in error_text(done) else "rsync ended with 11"
             return CannotWriteError(f"'{self.remote}:{folder}' cannot be written or read ({why}{room}){more}")
         why = "the connection" if done.returncode in (SSH_FAILED, 12, 30, 35) else "rsync"
-        return self.lost("network", f"{why} failed (exit {done.returncode}){more}: {said(done)}")
+        return self.lost("network", f"{why} failed (exit {done.returncode}){more}: {error_text(done)}")
 
     def _not_let_in(self, stderr: bytes) -> ExternalDataUnavailable:
         """Why ssh ended with 255; what a person has to mend is no outage that passes."""
@@ -114,7 +113,7 @@ def no_questions() -> None:
         os.environ.pop(name, None)
 
 
-def said(done: subprocess.CompletedProcess[bytes]) -> str:
+def error_text(done: subprocess.CompletedProcess[bytes]) -> str:
     """The last line of a command's errors, else its code."""
     return _last(done.stderr) or f"exit {done.returncode}"
 

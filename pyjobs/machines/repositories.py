@@ -73,7 +73,7 @@ def sync(home: Path, pinned: Pinned) -> str:
 
 
 def _unedited(folder: Path, so: str) -> None:
-    """Raises ConfigError, which ends in `so`, where tracked files are edited, or git does not say."""
+    """Raises ConfigError, which ends in `so`, where tracked files are edited, or git cannot list them."""
     edits = git(folder, "status", "--porcelain", "--untracked-files=no")
     if edits is None:
         raise ConfigError(f"'{folder}': git cannot list the edits there (git status): {so}")

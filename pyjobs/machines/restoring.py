@@ -18,7 +18,7 @@ from utils.foreign_text import quoted
 def restore(snapshot: Path, into: Path) -> int:
     """Copy a snapshot's files under `into`; how many. Killed, it is simply called again: what is there already stays.
 
-    Refuses before it writes anything: a snapshot that is not what its manifest says (BadDataError), and a file in the
+    Refuses before it writes anything: a snapshot that differs from its manifest (BadDataError), and a file in the
     way that is another (CannotWriteError). Then every database is checked, and its rows counted.
     """
     problems = sealed.verify(snapshot)

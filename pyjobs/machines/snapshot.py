@@ -1,4 +1,4 @@
-"""A snapshot: what cannot be had anew, copied as it lies into one folder, with a manifest of every file.
+"""A snapshot: what cannot be made again, copied as it is into one folder, with a manifest of every file.
 
     <folder>/<STAMP>/            like a run: 20261120T131000Z-9f3c, manifest last, one rename
     <folder>/<STAMP>/files/      the files under their own paths, from the home on
@@ -59,9 +59,8 @@ class Unreadable(Exception):
 def make(home: Path, folder: Path, *, now: datetime, clone: Path) -> Path:
     """Take a snapshot of `home` into `folder`; its final path. `clone`: where config/ is, when the home has none.
 
-    What cannot be read, a database that cannot be copied, is left out, named in the manifest's `problems`, and makes
-    it `partial`.
-    Raises CannotWriteError. Nothing half is ever called a snapshot.
+    A file that cannot be read, a database that cannot be copied, is left out, named in the manifest's `problems`, and
+    makes it `partial`. Raises CannotWriteError. A snapshot gets its name only when it is whole.
     """
     building = _begin(folder, new_run_id(now))
     try:
@@ -78,7 +77,7 @@ def make(home: Path, folder: Path, *, now: datetime, clone: Path) -> Path:
 
 
 def sources(home: Path, clone: Path) -> Iterator[tuple[str, Path]]:
-    """What is backed up: (its path from the home on, the file). Secrets are not: no key, no password, no `.env`."""
+    """The files to back up: (path relative to the home, file). Secrets are not: no key, no password, no `.env`."""
     seen: set[str] = set()
     for root in dict.fromkeys((home, clone)):
         found = [path for tree in (TREES if root == home else CONFIG) for path in _walk(root / tree)]
@@ -168,7 +167,7 @@ def _copied(source: Path, target: Path, problems: list[str]) -> bool:
 
 
 def _pieces(source: Path) -> Iterator[bytes]:
-    """What a file held when it was opened. Raises FileNotFoundError where it is gone, else Unreadable."""
+    """The content of a file when it was opened. Raises FileNotFoundError where it is gone, else Unreadable."""
     try:
         with held(source) as read:
             left = os.fstat(read.fileno()).st_size
@@ -182,7 +181,7 @@ def _pieces(source: Path) -> Iterator[bytes]:
 
 
 def _cut_torn_line(path: Path) -> None:
-    """A last line without its end was being written: it goes, unless it is all there is (nobody's CSV ends so)."""
+    """A last line without its end was being written: it goes, unless the file has no other line (no CSV ends so)."""
     with path.open("rb+") as handle:
         size = handle.seek(0, os.SEEK_END)
         handle.seek(max(0, size - CHUNK))
@@ -194,7 +193,7 @@ def _cut_torn_line(path: Path) -> None:
 def _link(before: Path, target: Path, print_of: dict[str, object]) -> None:
     """Put a hard link in the place of a copy that is the same; filesystems that cannot keep the copy.
 
-    What lies there is read, not its manifest: a file that has rotted must not take the place of the fresh one.
+    The file itself is read, not its manifest: a rotten file must not take the place of the fresh one.
     """
     temporary = atomic.temporary_beside(target)
     with contextlib.suppress(OSError):

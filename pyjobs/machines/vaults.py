@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pyjobs.machines.remote import Host, host_of, said
+from pyjobs.machines.remote import Host, error_text, host_of
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import MANIFEST, finished_runs, started_at
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
@@ -55,7 +55,7 @@ class Vault(NamedTuple):
 
 
 def vault_of(text: str, environ: Mapping[str, str], local: Path) -> Vault:
-    """What BACKUP_TO names: `/folder`, `user@host:/folder`, `restic:REPOSITORY`; empty: the `local` folder alone."""
+    """The target of BACKUP_TO: `/folder`, `user@host:/folder`, `restic:REPOSITORY`; empty: the `local` folder alone."""
     if text.startswith("restic:"):
         if shutil.which("restic") is None:
             raise ConfigError(f"BACKUP_TO={text}: restic is not installed")
@@ -126,7 +126,7 @@ def remove(vault: Vault, names: Sequence[str]) -> None:
         lines += [f"[ ! -d {name} ] || mv {name} .removing-{name} || exit 73", f"rm -rf .removing-{name} || exit 73"]
     done = vault.host.run("\n".join([*lines, "rm -rf .removing-*", OLD_REST, "exit 0", ""]), timeout_s=TIMEOUT_S)
     if done.returncode:
-        raise CannotWriteError(f"old backups cannot be removed from '{vault.name}': {said(done)}")
+        raise CannotWriteError(f"old backups cannot be removed from '{vault.name}': {error_text(done)}")
 
 
 def restic(
@@ -138,7 +138,7 @@ def restic(
         cwd=cwd, env=environ, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise CannotWriteError(f"restic {arguments[0]} failed (exit {done.returncode}): {said(done)}")
+        raise CannotWriteError(f"restic {arguments[0]} failed (exit {done.returncode}): {error_text(done)}")
     return done
 
 
@@ -150,7 +150,7 @@ def _send_over_ssh(vault: Vault, host: Host, snapshot: Path) -> list[str]:
     folder = shlex.quote(vault.path)
     made = host.run(f"umask 077; mkdir -p -- {folder} || exit 73\n" + LIST.format(folder=folder), timeout_s=TIMEOUT_S)
     if made.returncode:
-        raise CannotWriteError(f"cannot make '{vault.name}': {said(made)}")
+        raise CannotWriteError(f"cannot make '{vault.name}': {error_text(made)}")
     known = _names(made)
     link = [f"--link-dest=../{known[-1]}"] if known else []
     target = f"{host.remote}:.incoming-{snapshot.name}/"
@@ -167,7 +167,9 @@ def _send_over_ssh(vault: Vault, host: Host, snapshot: Path) -> list[str]:
     script = VERIFY.format(folder=shlex.quote(vault.path), name=snapshot.name, sums="\n".join(lines))
     done = host.run(script, timeout_s=TIMEOUT_S)
     if done.returncode == 65:
-        raise BadDataError(f"the backup arrived damaged at '{vault.name}': {said(done)}: the next one starts again")
+        raise BadDataError(
+            f"the backup arrived damaged at '{vault.name}': {error_text(done)}: the next one starts again"
+        )
     if done.returncode:
-        raise CannotWriteError(f"the backup cannot be given its name at '{vault.name}': {said(done)}")
+        raise CannotWriteError(f"the backup cannot be given its name at '{vault.name}': {error_text(done)}")
     return sorted({*known, snapshot.name})

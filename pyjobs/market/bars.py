@@ -42,6 +42,11 @@ class SeriesKey:
     symbol: str
     timeframe: str
 
+    @property
+    def flags(self) -> str:
+        """What names it on a command line."""
+        return f"--exchange {self.exchange} --symbol {self.symbol} --timeframe {self.timeframe}"
+
     def __str__(self) -> str:
         return f"{self.exchange}:{self.symbol}:{self.timeframe}"
 
@@ -106,7 +111,7 @@ def last(bars: Bars, count: int) -> Bars:
 
 
 def first_problem(bars: Bars, walk: Callable[[Iterable[Bars]], Iterator[Bars]] = iter) -> str | None:
-    """What is wrong with the first bad bar, or None. Checks exactly what the class docstring promises.
+    """The fault of the first bad bar, or None. Checks exactly what the class docstring promises.
 
     `walk`: how to go over the pieces of a long series, `cache.release.one_at_a_time` where it lies in a mapped file.
     """

@@ -15,8 +15,8 @@ from pyjobs.market.bars import COLUMNS, Bars, FloatArray, IntArray
 class Chained(Bars):
     """`parts`, each later than the one before it, as one series.
 
-    A part of it (`slice`, `until`) touches no other part. A column that is asked for is a copy, held no longer than
-    somebody holds it: a desk of thousands of series is never in memory as a whole.
+    A part of it (`slice`, `until`) touches no other part. A requested column is a copy that lives as long as its user:
+    a desk of thousands of series is never in memory as a whole.
     """
 
     __slots__ = ("_begins", "_columns", "parts")
@@ -118,7 +118,7 @@ class Chained(Bars):
 
 
 def parts_of(bars: Bars) -> tuple[Bars, ...]:
-    """What lies in one place each, one after the other."""
+    """The parts, each in one place, one after the other."""
     return bars.parts if isinstance(bars, Chained) else (bars,)
 
 

@@ -1,4 +1,4 @@
-"""Which desks there are, and what each is called: its file's name, but the one without a name, config/desk.yaml.
+"""The desks and their names: a desk is named as its file, except the one without a name, config/desk.yaml.
 
 jobs/desk.sh has these rules without Python.
 """
@@ -36,7 +36,7 @@ class _Market(msgspec.Struct, frozen=True):
 
 
 def desk_path(name: str | None, config_dir: Path) -> Path:
-    """The desk file to use: a path as it stands; for a name config/desks/NAME.yaml; without either config/desk.yaml.
+    """The desk file to use: a path unchanged; for a name config/desks/NAME.yaml; without either config/desk.yaml.
 
     The home's config/ is looked into first, then `config_dir`. With no desk of one's own at all it is the sample.
     Raises ConfigError for a name that there is not, and where there are named desks only and no name is given.
@@ -55,18 +55,18 @@ def desk_path(name: str | None, config_dir: Path) -> Path:
             f"no desk {name!r}: there is no {config_dir / wanted}; there are: {there}{nearest(name, known)}"
         )
     if known:
-        raise ConfigError(f"which desk? There is no {config_dir / wanted}; say --desk and one of: {', '.join(known)}")
+        raise ConfigError(f"which desk? There is no {config_dir / wanted}; give --desk and one of: {', '.join(known)}")
     return config_dir / SAMPLE
 
 
 def called(path: Path) -> str:
-    """What is added to the names of a desk's jobs and reports: `us`; empty for the desk without a name."""
+    """The suffix of a desk's jobs and reports: `us`; empty for the desk without a name."""
     stem = path.stem if path.suffix in (".yaml", ".yml") else path.name
     return "" if stem in NAMELESS else re.sub(r"[^A-Za-z0-9._+-]", "_", stem)
 
 
 def word_for(path: Path, config_dir: Path) -> str:
-    """What --desk takes for the desk in that file; empty where jobs find it without."""
+    """The value of --desk for the desk in that file; empty where jobs find it without."""
     at = os.path.realpath(path)  # where Path.resolve raises for a loop of links
     for folder in _folders(config_dir):
         if at == os.path.realpath(folder / "desk.yaml"):
@@ -77,7 +77,7 @@ def word_for(path: Path, config_dir: Path) -> str:
 
 
 def flag_for(path: Path, config_dir: Path) -> str:
-    """What a command needs to be about the desk in that file: ` --desk us`, or nothing."""
+    """The flag that makes a command use the desk in that file: ` --desk us`, or nothing."""
     word = word_for(path, config_dir)
     return f" --desk {shlex.quote(word)}" if word else ""
 
@@ -125,7 +125,7 @@ def name_problems(path: Path, name: str, config_dir: Path) -> Iterator[str]:
 
 
 def _since(path: Path) -> float:
-    """When the file was written; 0 where the disk does not say it now."""
+    """When the file was written; 0 where the disk does not report it now."""
     try:
         return path.lstat().st_mtime
     except OSError:

@@ -80,14 +80,16 @@ def load_exchanges(path: Path) -> dict[str, Exchange]:
 
 
 def prices_at(exchange: Exchange, timeframe: str) -> Prices:
-    """What is worked into its bars of this length: raw, split or adjusted; empty where that is not known."""
+    """The basis of its bars of this length: raw, split or adjusted; empty where that is not known."""
     if exchange.prices and TIMEFRAME_MS.get(timeframe, DAY_MS) < DAY_MS:
         return WITHIN_THE_DAY.get(exchange.provider, exchange.prices)
     return exchange.prices
 
 
 def symbol_at(exchange: Exchange, symbol: str) -> str:
-    """What a series is stored as: Bitfinex knows one pair as BTCUSD, BTC/USD and tBTCUSD; others as they are asked."""
+    """The symbol under which a series is stored: on Bitfinex BTCUSD, BTC/USD and tBTCUSD are one pair; elsewhere it is
+    the request's.
+    """
     if exchange.provider != "bitfinex":
         return symbol
     base, slash, quote = symbol.partition("/")

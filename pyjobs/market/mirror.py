@@ -1,9 +1,9 @@
 """A copy of the store in Postgres: one table, `candles`. The files are the truth; the table follows them.
 
 A partition's bars are copied into a temporary table, merged by key, what the file no longer has is deleted, and the
-file's digest is noted. What the table has of a series is brought up to date in one transaction, so that it never stands
-on two bases; what is new to it follows, each partition in one of its own. So a mirror that was cut short goes on where
-it stopped, and one that is repeated does nothing. Rows of a series that has no files any more go.
+file's digest is noted. The table's bars of a series are brought up to date in one transaction, so that it is never on
+two bases; new bars follow, each partition in one of its own. So a mirror that was cut short goes on where it stopped,
+and one that is repeated does nothing. Rows of a series that has no files any more go.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _HAS = f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mirrored:
-    """What a mirror of one series did: partitions copied, partitions that were the same, partitions gone."""
+    """The result of mirroring one series: partitions copied, partitions that were the same, partitions gone."""
 
     copied: int
     same: int
@@ -111,7 +111,7 @@ def _opened(url: str, options: str, connect_s: int) -> Connection[Any]:
 
     try:
         return psycopg.connect(url, connect_timeout=connect_s, options=options, autocommit=True)
-    except (psycopg.ProgrammingError, ValueError):  # what they say quotes the part they cannot read
+    except (psycopg.ProgrammingError, ValueError):  # their message quotes the part they cannot read
         raise ConfigError(
             "DATABASE_URL is no address that Postgres understands: postgresql:// then user, colon, password, "
             "@host:port/database; what is no letter or digit in user and password is written %XX"
@@ -213,7 +213,7 @@ def _digests(files: Iterable[Path]) -> tuple[dict[str, str], BadDataError | None
         try:
             found[path.stem] = hashlib.sha256(content_of(path)).hexdigest()
         except FileNotFoundError:
-            raise  # moved by another job: all begins anew
+            raise  # moved by another job: all starts again
         except (BadDataError, OSError) as error:
             torn = torn or BadDataError(str(error))
     return found, torn
@@ -228,7 +228,7 @@ def _copy_all(
         try:
             about.add(_copy(db, key, path, digests.get(path.stem, "")))
         except FileNotFoundError:
-            raise  # moved by another job: all begins anew
+            raise  # moved by another job: all starts again
         except (BadDataError, OSError) as error:
             torn = torn or BadDataError(str(error))
         else:

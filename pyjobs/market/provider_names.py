@@ -1,4 +1,4 @@
-"""The data providers by name, and whose servers each of them asks."""
+"""The data providers by name, and the server of each."""
 
 from __future__ import annotations
 

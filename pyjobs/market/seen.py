@@ -1,5 +1,6 @@
-"""What was seen in a series when it was laid on disk, so that its bars need not be read for it again: its ends, and
-where it opens far from the close before."""
+"""Facts about a series, kept when it is written so that its bars need not be read again: its ends, and its opens far
+from the close before.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ Leap = tuple[int, float]  # the close of the bar that opens far away, and its op
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a series that has bars. `leaps`: as `leaps_of`; None where there are too many to keep."""
+    """The facts about a series that has bars. `leaps`: as `leaps_of`; None where there are too many to keep."""
 
     first_ms: int
     last_ms: int

@@ -17,7 +17,7 @@ from utils.files import atomic, os_files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportCall:
-    """One call of a report verb. `session` is None when the night could not tell one."""
+    """One call of a report verb. `session` is None when the night could not find one."""
 
     desk: Desk
     session: str | None
@@ -38,7 +38,7 @@ def parsed(argv: Sequence[str] | None, *, verb: str, doc: str | None) -> ReportC
 
 
 def put(call: ReportCall, page: Page) -> Path:
-    """Write the page as reports/<name>.md and say its summary."""
+    """Write the page as reports/<name>.md and print its summary."""
     return put_text(call.run_dir / "reports" / f"{page.name}.md", markdown(page, label=call.desk.banner), page.summary)
 
 

@@ -40,8 +40,9 @@ class Image:
 class Chart:
     """Lines or, with `bars`, bars over `labels`, drawn into the page itself: legible at every width, in every light.
 
-    `lines`: by name, a value per label, NaN where there is none; the first stands out, with `area` filled down to zero.
-    `show` writes the numbers at the side. `log`: equal steps are equal percentages; all values are above zero then.
+    `lines`: by name, a value per label, NaN where there is none; the first is drawn strongest, with `area` filled down
+    to zero. `show` writes the numbers at the side. `log`: equal steps are equal percentages; all values are above zero
+    then.
     `each`: a label names its bar; without it, where the bar begins. `instead`: a picture of the same for Markdown,
     which cannot draw.
     """

@@ -51,7 +51,7 @@ def drawn(chart: Chart) -> str:
 def heat(table: Heat) -> str:
     """The table's HTML: each cell coloured by its number relative to the largest; phones get whole percents.
 
-    The last column, the sum of its row, stands apart without a colour.
+    The last column, the sum of its row, is apart, without a colour.
     """
     coloured = [cell for cells in table.rows.values() for cell in cells[:-1] if cell is not None and cell == cell]
     top = max(map(abs, coloured), default=0.0) or 1.0

@@ -26,7 +26,7 @@ def families() -> list[str]:
 
 @cache
 def korean_font() -> tuple[str, str] | None:
-    """(family, file) of a font that has Korean: one of those that are known, else any whose name shows it."""
+    """(family, file) of a font that has Korean: one of the list, else any with a name that shows it."""
     return _korean_of(_listed()) or _korean_of(_installed_since())
 
 
@@ -38,7 +38,7 @@ def _listed() -> dict[str, str]:
 
 
 def _installed_since() -> dict[str, str]:
-    """matplotlib's list and the fonts installed since whose file sounds Korean; the list itself is never made again."""
+    """matplotlib's list and the fonts installed since with a Korean name; the list itself is never made again."""
     from matplotlib import font_manager
 
     known = {each.fname for each in font_manager.fontManager.ttflist}

@@ -54,7 +54,7 @@ def _tonight(scan: Scan) -> dict[SeriesKey, list[Signal]]:
 
 
 def _fired_last(past: Mapping[SeriesKey, Sequence[Trigger]]) -> dict[SeriesKey, list[Signal]]:
-    """The instruments whose newest trigger is the youngest; none of them has a signal tonight."""
+    """The instruments with the youngest newest trigger; none of them has a signal tonight."""
     newest = sorted(past, key=lambda key: (-max(trigger.ts_ms for trigger in past[key]), str(key)))
     return {key: [] for key in newest[:QUIET_PICTURES]}
 

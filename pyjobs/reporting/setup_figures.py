@@ -14,7 +14,9 @@ TABLE = (Column("setup"), Column("timeframe"), *COLUMNS, Column("trades are"))
 
 
 def enough(verdict: str) -> str:
-    """The verdict of a row in words that nobody takes for a GO: it is about how many trades there are, not how good."""
+    """The verdict of a row in words that nobody mistakes for a GO: it is about how many trades there are, not how
+    good.
+    """
     return "enough" if verdict == "ok" else "too few" if verdict == "too few" else verdict
 
 

@@ -13,7 +13,7 @@ TALL = {"decided": 0.5, "late": 0.75}  # not by colour alone
 
 
 def drawn_strip(strip: Strip) -> str:
-    """The strip's HTML: rows of A_ROW cells, the time of its first beside each."""
+    """The strip's HTML: rows of A_ROW cells, each after the time of its first."""
     kinds = [kind for kind in ("decided", "late", "blocked", "missing") if any(cell[1] == kind for cell in strip.cells)]
     legend = "".join(
         f'<span><svg viewBox="0 0 1 1" preserveAspectRatio="none">{_cell(0, kind)}</svg>{escape(kind)}</span>'

@@ -1,6 +1,6 @@
 """The derived caches under data/cache, kept within a size. Removing one costs time, never a result.
 
-Who has a removed file mapped keeps it; who comes later makes it anew, silently.
+A process that has a removed file mapped keeps it; a later one makes it again, silently.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class JobPlans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     jobs: dict[str, JobPlan]
 
     def name_of(self, job_or_log: str) -> str:
-        """The job that is called, or whose log is called, so; the name itself when there is none."""
+        """The job of this name, or of this log name; the name itself when there is none."""
         return next((name for name, plan in self.jobs.items() if job_or_log in (name, plan.log)), job_or_log)
 
     def plan_of(self, job: str, instance: str) -> JobPlan | None:
@@ -50,8 +50,8 @@ class JobPlans(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def on_desks(self, markets: Mapping[str, str]) -> JobPlans:
         """The plans of a house with these desks: their markets by name; the desk without a name has an empty one.
 
-        Each named desk has a line of its own for each job of a desk: what the file says of `nightly@us`, else what it
-        says of `nightly`, on that desk's market. Where every desk has a name, no job runs without one.
+        Each named desk has a line of its own for each job of a desk: the file's entry for `nightly@us`, else its entry
+        for `nightly`, on that desk's market. Where every desk has a name, no job runs without one.
         """
         found: dict[str, JobPlan] = {}
         for job, plan in self.jobs.items():

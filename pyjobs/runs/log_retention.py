@@ -1,5 +1,5 @@
 """Old logs go: of each name all but its newest dates; those in between are compressed; a history that has grown is
-set aside. What was decided and traded (data/processed/) is nobody's to remove."""
+set aside. Decisions and trades (data/processed/) are never removed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def set_history_aside(history: Path, *, today: dt.date) -> Path | None:
 
     A rename loses nothing: a job that has the file open goes on writing to it, the next run starts a new one. Done
     under the history's own lock: of two prunes the later one must not put the new, short one in the long one's place.
-    None, too, when somebody keeps that lock: the next prune will do.
+    None, too, when another process holds that lock: the next prune will do.
     """
     aside = history.with_name(f"{history.stem}-{today}.jsonl")
     if not has_file(history):  # a folder, or a pipe that would be waited for: health names it

@@ -63,7 +63,7 @@ def status_of(run_dir: Path, outcomes: Sequence[str]) -> str:
 
 
 def build(run_dir: Path, about: About) -> dict[str, object]:
-    """The manifest of `run_dir` as it stands.
+    """The manifest of `run_dir` as it is.
 
     `size_mb` is the sum of the apparent sizes in bytes of all files except the manifest and the pin, over 1e6.
     `left_out`: what is there and is no file, or cannot be read, by name with the reason; then the run is `partial`.

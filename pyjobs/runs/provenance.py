@@ -43,7 +43,7 @@ def code(clone: Path, files: Mapping[str, str] | None = None) -> dict[str, objec
 
     `sha256` is over every file of batch/, jobs/, pyjobs/ and utils/, so it is there without git, and distinguishes two
     dirty trees apart; `files` are these where they are known already. `commit` and `dirty` are null where git cannot
-    say.
+    report them.
     """
     release = released.read(clone)
     commit = release.commit if release else _git(clone, "rev-parse", "HEAD")
@@ -118,7 +118,7 @@ def marks(
 
 
 def _heads(clone: Path) -> list[Path]:
-    """The files that say which commit is checked out: they change with a pull that changes no code."""
+    """The files that determine the checked-out commit: they change with a pull that changes no code."""
     return [clone / ".git" / "HEAD", clone / ".git" / "logs" / "HEAD"]
 
 

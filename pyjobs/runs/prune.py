@@ -42,7 +42,7 @@ def limit(name: str, flag: int | None, default: int) -> int:
 
 
 def look(runs_dir: Path, named: Named = is_night) -> list[Entry]:
-    """Everything in `runs_dir`, by name; `named` knows the names of runs. A folder that is not there holds nothing."""
+    """Everything in `runs_dir`, by name; `named` has the names of runs. A folder that is not there holds nothing."""
     os_files.must_answer(runs_dir)
     if not has_folder(runs_dir):
         return []
@@ -118,7 +118,7 @@ def _entry(path: Path, named: Named) -> Entry:
 def _told(path: Path) -> tuple[Status | None, str]:
     """How the run went, and its desk or strategy. A backtest's manifest has no status: it is written when all is.
 
-    No status: the disk does not say it now, which is no reason to call the run broken.
+    No status: the disk does not report it now, which is no reason to call the run broken.
     """
     backtest = backtest_folder.parts_of(path.name)
     group = backtest[1] if backtest else ""

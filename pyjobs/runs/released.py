@@ -1,4 +1,4 @@
-"""Which code is in a folder: what git says, and what a release says of itself.
+"""The code in a folder: by git, and by a release's own mark.
 
 A release has `.release.json`, written when it was unpacked; no clone has one.
 """
@@ -67,7 +67,7 @@ def all_of(folder: Path, damaged: list[str] | None = None) -> list[Release]:
 
 
 def parse(text: str | bytes, path: Path) -> Release:
-    """The release that `text` (of `path`) tells of. Raises BadDataError."""
+    """The release that `text` (of `path`) records. Raises BadDataError."""
     try:
         record = json.loads(text)
         release = Release(**{name: record[name] for name in Release._fields})
@@ -129,7 +129,7 @@ def no_hooks_environ() -> dict[str, str]:
 def git(folder: Path, *words: str, **environ: str) -> str | None:
     """What `git WORDS` prints in `folder`; None without git, when it fails, and when it does not answer in time.
 
-    It takes no lock, asks for no password, runs no hook of the user's. `environ` is added to its environment.
+    It takes no lock, prompts for no password, runs no hook of the user's. `environ` is added to its environment.
     """
     command = shutil.which("git")
     if command is None:

@@ -30,8 +30,8 @@ class Entry:
     """One name in a folder of runs. `run_id` is the name of the run inside it, empty for what is not ours.
 
     `status` is the manifest's; `broken` when it is missing or unreadable. `held`: a living process builds it. `group`:
-    the desk, or the strategy of a backtest; empty when the manifest does not say. `pin_until`: the last date a pin is
-    for, as `2027-03-31`; empty: it has no end.
+    the desk, or the strategy of a backtest; empty when the manifest has none. `pin_until`: the last date a pin is for,
+    as `2027-03-31`; empty: it has no end.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Decision:
 class _View:
     """What one entry's verdict depends on besides itself.
 
-    `kept_from`: by group, the oldest date that stays. `pinned`: names whose pin still holds.
+    `kept_from`: by group, the oldest date that stays. `pinned`: names with a pin that still holds.
     """
 
     keep_days: int
@@ -109,7 +109,7 @@ def decide(entries: Iterable[Entry], *, keep_days: int, keep_max_runs: int) -> l
 
 
 def _kept_from(runs: Iterable[Entry], keep_days: int) -> dict[str, str]:
-    """By group, the oldest date that stays; of runs that do not say their group, no date that any group keeps goes."""
+    """By group, the oldest date that stays; of runs without a group, no date that any group keeps goes."""
     dates: dict[str, set[str]] = defaultdict(set)
     for entry in runs:
         if entry.status == "ok":

@@ -69,7 +69,7 @@ def file_names(run_dir: Path) -> list[str]:
 
 
 def prints(run_dir: Path) -> tuple[dict[str, dict[str, object]], dict[str, str]]:
-    """What a manifest says of each file of a run; and by name what is there and cannot stand in it, and why.
+    """A manifest's entry for each file of a run; and by name the files that cannot be in it, and why.
 
     That is no file (a pipe, a socket, a device), or it cannot be read.
     """

@@ -24,7 +24,7 @@ READY_AFTER_MIN = 15  # of the close, where an exchange does not say when its ba
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timed:
-    """One job: its script, where it stands in the crontab, and until when it may take (minutes of the market's day)."""
+    """One job: its script, its time in the crontab, and its latest end (minutes of the market's day)."""
 
     job: str
     script: str
@@ -102,7 +102,7 @@ EVERY_DAY = ("report_watchlist", "healthcheck")
 
 
 def timetable(market: str, exchanges: Iterable[Exchange], zone_name: str, now_s: float) -> Timetable:
-    """The times for a desk on `market` whose bars come from `exchanges`, on a box whose clock is `zone_name`'s.
+    """The times for a desk on `market` with bars from `exchanges`, on a box with the clock of `zone_name`.
 
     What needs the day's bars starts after the slowest provider of that market has them. Raises UsageError for a zone
     that is none.
@@ -133,7 +133,7 @@ def timetable(market: str, exchanges: Iterable[Exchange], zone_name: str, now_s:
         ),
         Timed(
             job="backup", script="run_backup.sh", when="15 5 * * *", at="every day, 05:15 here",
-            why="what cannot be had anew; BACKUP_TO=/another/disk",
+            why="what cannot be made again; BACKUP_TO=/another/disk",
         ),
         Timed(
             job="drill", script="run_drill.sh", when="40 5 1 * *", at="the first of a month, 05:40 here",

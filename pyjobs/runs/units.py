@@ -148,7 +148,7 @@ def folder() -> Path:
 def named(unit: str) -> str:
     """The name of a unit of this clone: `nightdesk-nightly.timer`, of an environment `nightdesk-prod.nightly.timer`.
 
-    Raises ConfigError where the environment's .env does not say its name.
+    Raises ConfigError where the environment's .env has no name.
     """
     environment = paths.environment()
     if environment is None:

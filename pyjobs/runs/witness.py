@@ -1,7 +1,7 @@
 """What a run came from, taken when it was used: each step's code, configuration, data and packages as it began.
 
-A commit, an edit or another environment in the middle of a night makes the run say so: the input of the first step
-that used it stands in the manifest, and what it became, and from which step on, stands there as `mixed`.
+After a commit, an edit or another environment in the middle of a night the run shows it: the input of the first step
+that used it is in the manifest, and what it became, and from which step on, is there as `mixed`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Witness:
             wanted = [name for name in INPUTS if name != "data" or step not in NO_BARS]
             changed = {name: self._of(name) for name in wanted if marks[name] != self.marks.get(name)}
         except OSError:
-            return  # a file went away under our eyes: the next step will tell
+            return  # a file went away meanwhile: the next step will report it
         self.marks |= {name: marks[name] for name in changed}
         known = latest(self.taken)
         news = {name: entry for name, entry in changed.items() if _hash(entry) != _hash(known.get(name))}

@@ -1,1 +1,1 @@
-"""Scans: what the setups say of every instrument, at a session's close or now, and what of that is news."""
+"""Scans: each setup's answer for every instrument, at a session's close or now, and what of that is news."""

@@ -68,7 +68,7 @@ def compare(
 ) -> list[dict[str, Any]]:
     """Mark each of `signals` (`news`: new, since or again; `first_ms`) and return those that are gone; updates `state`.
 
-    `looked_at`: the series (exchange:symbol:timeframe) of which this scan knows the prices: others are left out.
+    `looked_at`: the series (exchange:symbol:timeframe) with a price in this scan: others are left out.
     """
     here = {name_of(signal): signal for signal in signals}
     gone = []

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot
 from pyjobs.market.ingest.sources import Sources
@@ -43,7 +43,7 @@ def is_live(instrument: Instrument, running: Mapping[str, Session]) -> bool:
 
 @dataclass(slots=True, kw_only=True)
 class NowScan:
-    """One scan. `bars` are the provisional bars by series, `looked_at` the series whose price of now is known."""
+    """One scan. `bars` are the provisional bars by series, `looked_at` the series with a price of now."""
 
     running: Mapping[str, Session]
     quotes: Quotes
@@ -53,7 +53,7 @@ class NowScan:
     bars: dict[str, dict[str, float]] = field(default_factory=dict)
     looked_at: set[str] = field(default_factory=set)
     errors: list[NightdeskError] = field(default_factory=list)
-    undecided: Undecided = field(default_factory=Undecided)
+    strategy_errors: StrategyErrors = field(default_factory=StrategyErrors)
     live: int = 0
     behind: int = 0
 
@@ -128,7 +128,7 @@ def _closed(scan: NowScan, series: Series, setups: Mapping[str, Setup]) -> None:
         session = series.last_session.isoformat() if series.last_session else None
         scan.signals += [
             {**signal, "provisional": False, "as_of_ms": signal["ts_ms"]}
-            for signal in signal_records(series.instrument, series.bars, session, setups, scan.undecided)
+            for signal in signal_records(series.instrument, series.bars, session, setups, scan.strategy_errors)
         ]
 
 
@@ -161,5 +161,5 @@ def _live(scan: NowScan, series: Series, live: Running, setups: Mapping[str, Set
         scan.looked_at.add(key)
         scan.signals += [
             {**signal, "provisional": True, "as_of_ms": live.as_of_ms}
-            for signal in signal_records(each, live.bars, session, setups, scan.undecided)
+            for signal in signal_records(each, live.bars, session, setups, scan.strategy_errors)
         ]

@@ -1,7 +1,7 @@
 """The bar of a session that still runs, made of a quote: for a scan's eyes only, never stored, queued or backtested.
 
 Its `ts_ms` is the close that the session will have, its close the last price so far, its volume that of the session so
-far (0 where the provider does not say): a setup that compares volumes sees a part of a day.
+far (0 where the provider has none): a setup that compares volumes sees a part of a day.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def with_quote(series: Series, quote: Quote, session: Session, *, need: int) -> 
 
 
 def _same_basis(before: float, stored: float) -> bool:
-    """Whether the quote's own close of the day before is the stored one; yes where it does not say."""
+    """Whether the quote's own close of the day before is the stored one; yes where it has none."""
     return math.isnan(before) or abs(before / stored - 1) <= SAME_BASIS
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.bars import Bars, last
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.snapshot import Series, Snapshot
@@ -18,8 +18,8 @@ from pyjobs.strategy.signals import Setup
 Record = dict[str, Any]
 
 
-def scanned(snapshot: Snapshot, setups: Mapping[str, Setup], undecided: Undecided) -> Record:
-    """The content of scan.json, but for the notes; what cannot be decided is told to `undecided`."""
+def scanned(snapshot: Snapshot, setups: Mapping[str, Setup], strategy_errors: StrategyErrors) -> Record:
+    """The content of scan.json, without the notes; what cannot be decided is reported to `strategy_errors`."""
     need = longest_lookback(setups)
     instruments, signals = [], []
     for series in snapshot.series:
@@ -27,7 +27,7 @@ def scanned(snapshot: Snapshot, setups: Mapping[str, Setup], undecided: Undecide
         instruments.append(instrument_record(series, status))
         if status in ("ok", "too_few_bars") and series.instrument.scanned:
             session = series.last_session.isoformat() if series.last_session else None
-            signals += signal_records(series.instrument, series.bars, session, setups, undecided)
+            signals += signal_records(series.instrument, series.bars, session, setups, strategy_errors)
     return {
         "desk": snapshot.desk.name,
         "session": snapshot.session.isoformat(),
@@ -69,7 +69,11 @@ def instrument_record(series: Series, status: str) -> Record:
 
 
 def signal_records(
-    instrument: Instrument, bars: Bars, session: str | None, setups: Mapping[str, Setup], undecided: Undecided
+    instrument: Instrument,
+    bars: Bars,
+    session: str | None,
+    setups: Mapping[str, Setup],
+    strategy_errors: StrategyErrors,
 ) -> list[Record]:
     """The signals of the last of `bars`, which is of `session`, as rows of scan.json."""
     failed: dict[str, Exception] = {}
@@ -88,5 +92,5 @@ def signal_records(
         )
         for signal in last_bar_signals(bars, setups, failed)
     ]
-    undecided.add(instrument, failed)
+    strategy_errors.add(instrument, failed)
     return [Record(msgspec.to_builtins(each)) for each in found]

@@ -36,7 +36,7 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
         if index is None:
             return [f"needs the bars of {needs(setup)}"]
         setup = bound(setup, index)
-    if malformed := told(is_malformed, setup, bars):
+    if malformed := problems(is_malformed, setup, bars):
         return malformed
     if len(bars) < 3 * setup.lookback:
         return [f"{len(bars)} bars are too few for a verdict: three times its lookback of {setup.lookback} are needed"]
@@ -50,13 +50,13 @@ def failures(setup: Setup, bars: Bars, *, index: Bars | None = None) -> list[str
         differs_among_others,
         cannot_be_resumed,
     )
-    found = [what for check in checks for what in told(check, setup, bars)]
+    found = [what for check in checks for what in problems(check, setup, bars)]
     if name := difference(first, setup.signals(bars)):
         found.append(f"is_not_repeatable: {name} is no longer what it was at first: something is kept between calls")
     return found
 
 
-def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
+def problems(check: Check, setup: Setup, bars: Bars) -> list[str]:
     """The lines of a check."""
     found: list[str] = []
     try:
@@ -67,7 +67,7 @@ def told(check: Check, setup: Setup, bars: Bars) -> list[str]:
 
 
 def is_malformed(setup: Setup, bars: Bars) -> Iterator[str]:
-    """Not what `Signals` asks for; or never an entry, so that nothing can be checked."""
+    """Not the requested `Signals`; or never an entry, so that nothing can be checked."""
     if not isinstance(setup.lookback, int) or setup.lookback < 1:
         yield f"its lookback is {setup.lookback!r}, not a whole number of bars"
     signals: Any = setup.signals(bars)
@@ -214,7 +214,7 @@ def stepped(bars: Bars, signals: Signals, rules: Rules) -> tuple[State, list[Tra
         ts_ms, high, low = float(inputs.ts_ms[i]), inputs.high[i], inputs.low[i]
         n = kernel.before_close(s, r, ts_ms, inputs.open[i], high, low, out, 0)
         trades += [Trade.of(out[k * kernel.TRADE : (k + 1) * kernel.TRADE]) for k in range(n)]
-        entry, leaving = inputs.wishes(i)
+        entry, leaving = inputs.signals_at(i)
         kernel.at_close(s, r, ts_ms, high, low, entry, leaving, inputs.stop[i], *inputs.distances(i))
         s = State.of(s).vector()
     return State.of(s), trades

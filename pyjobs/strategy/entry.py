@@ -1,4 +1,4 @@
-"""What a strategy's file must say about itself to be found, made from a config file and tested."""
+"""What a strategy's file must declare to be found, made from a config file and tested."""
 
 from __future__ import annotations
 

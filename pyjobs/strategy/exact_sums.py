@@ -1,8 +1,8 @@
 """Sums and means that are rounded once.
 
-Sums of any numbers: `add` keeps parts that share no bit (Shewchuk 1997, as in Python's math.fsum), `total` rounds them,
-and `is_certain` says when a sum of two numbers is enough. Means of windows: by 120-bit integers, where double-double
-arithmetic leaves the last bit uncertain.
+Sums of any numbers: `add` keeps parts that share no bit (Shewchuk 1997, as in Python's math.fsum), `total` rounds
+them, and `is_certain` decides when a sum of two numbers is enough. Means of windows: by 120-bit integers, where
+double-double arithmetic leaves the last bit uncertain.
 
 In units of the smallest value's last bit every value of a window is an integer. They are added as such, in two limbs of
 60 bits, divided, and rounded once (half to even), as Python divides its unbounded integers. Mostly it is about exact
@@ -34,7 +34,7 @@ ULP = 2.0**-52
 def round_exactly(n: int, size: int, values: Floats, rests: Floats, doubtful: Bytes, out: Floats) -> int:
     """Set `out` where `doubtful` is 1 and the window fits, and `doubtful` to 0 there; how many are left.
 
-    `rests`: where not 0, the value stands for a short decimal and not for itself; such a window does not fit.
+    `rests`: where not 0, the value represents a short decimal and not itself; such a window does not fit.
     """
     left = 0
     for t in range(size):

@@ -131,7 +131,7 @@ class OnVolume:
         if has_no_volume(bars):
             raise BadDataError(
                 f"strategy {self.name} reads volume, and these {len(bars)} bars have none, though their price moves: "
-                "take the instrument out (`role: benchmark`), bring volume, or say `volume=False` in the strategy"
+                "take the instrument out (`role: benchmark`), bring volume, or set `volume=False` in the strategy"
             )
         return self.setup.signals(bars)
 
@@ -240,7 +240,7 @@ def _said(bars: Bars) -> str:
 
 
 def has_no_volume(bars: Bars) -> bool:
-    """Whether every volume is 0 although the price moves. At one price nobody traded, and 0 is what was counted."""
+    """Whether every volume is 0 although the price moves. One price and a count of 0: no trade."""
     if len(bars) == 0 or np.any(bars.volume):
         return False
     return bool(np.any(np.asarray(bars.high) > bars.low) or np.any(np.diff(bars.close)))

@@ -2,9 +2,9 @@
 
 Two things usual libraries get wrong are settled here. A running sum depends on where the array starts, so the same bar
 gets another last bit, and now and then another decision, in a backtest than live. And binary rounding breaks ties that
-are exact in decimal: the mean of twenty closes of 0.1 is not 0.1. Both vanish when the mean is exact: each price stands
-for the decimal it was quoted as, sums are exact, and the one rounding is the final division. Recursive averages (EMA,
-Wilder) are defined over a fixed number of bars, each window from its own first value.
+are exact in decimal: the mean of twenty closes of 0.1 is not 0.1. Both vanish when the mean is exact: each price
+represents the decimal it was quoted as, sums are exact, and the one rounding is the final division. Recursive averages
+(EMA, Wilder) are defined over a fixed number of bars, each window from its own first value.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ EXACT_IN_FLOAT = 2.0**53  # every integer below it
 def sma(values: FloatArray, n: int) -> FloatArray:
     """Simple moving average: mean(values[t-n+1 .. t]), exact, rounded once to the nearest float64.
 
-    A value stands for the shortest decimal that reads as it, if that has at most 8 decimals and 15 digits; any other
-    value stands for itself, exactly. So equal means are equal floats whatever their windows, and never by luck.
-    Shape: as `values`. NaN for t < n-1 and while a NaN or infinity is in the window. O(len), whatever n.
+    A value represents the shortest decimal that reads as it, if that has at most 8 decimals and 15 digits; any other
+    value represents itself, exactly. So equal means are equal floats whatever their windows, and never by luck. Shape:
+    as `values`. NaN for t < n-1 and while a NaN or infinity is in the window. O(len), whatever n.
     """
     values = np.ascontiguousarray(values, dtype=np.float64)
     if values.size < n:
@@ -241,7 +241,7 @@ def _rolling(ufunc: np.ufunc, values: FloatArray, n: int) -> FloatArray:
 def _mean_of_rationals(values: FloatArray, rests: FloatArray) -> float:
     """The mean in Python's unbounded integers, over 10^8 * 2^s, for windows whose last bit is uncertain otherwise.
 
-    `rests`: as `windows.running_sums` has them: where not 0, the value stands for a decimal and not for itself.
+    `rests`: as `windows.running_sums` has them: where not 0, the value represents a decimal and not itself.
     """
     short, total = values[rests != 0.0], 0  # in units of 10^-8
     if short.size and np.abs(short).max() * 10.0**MAX_DECIMALS < min(MAX_DIGITS_VALUE, 2.0**62 / short.size):
@@ -257,7 +257,7 @@ def _mean_of_rationals(values: FloatArray, rests: FloatArray) -> float:
 
 
 def _scaled(value: float) -> int:
-    """The short decimal that `value` stands for (see `sma`), in units of 10^-8."""
+    """The short decimal of `value` (see `sma`), in units of 10^-8."""
     k = next(k for k in range(MAX_DECIMALS + 1) if round(value * 10.0**k) / 10**k == value)
     units: int = round(value * 10.0**k) * 10 ** (MAX_DECIMALS - k)
     return units

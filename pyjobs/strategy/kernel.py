@@ -18,7 +18,7 @@ SIDE, SIGNAL_TS, ENTRY_TS, ENTRY_PRICE, HELD, STOP, TARGET, TRAIL, EXIT = range(
 ORDER, ORDER_TS, ORDER_STOP, ORDER_DISTANCE, ORDER_TARGET, ORDER_TRAIL = range(9, 15)
 STATE = 15
 
-# The rules. Fractions of the fill, 0: none. VARIANT is whose conventions hold.
+# The rules. Fractions of the fill, 0: none. VARIANT selects the conventions.
 STOP_LOSS, TAKE_PROFIT, TRAIL_FRACTION, MAX_BARS, VARIANT = range(5)
 RULES = 5
 OWN, BACKTESTING_PY, VECTORBT = 0.0, 1.0, 2.0

@@ -88,8 +88,8 @@ class KernelInput:
         """The stop level an entry signalled at bar i carries."""
         return none_for_nan(float(self.signals.stop[i]))
 
-    def wishes(self, i: int) -> tuple[float, int]:
-        """What bar i's close asks for, as the kernel reads it: entry (+1, -1, 0) and the sides to leave."""
+    def signals_at(self, i: int) -> tuple[float, int]:
+        """The signals of bar i's close, as the kernel reads them: entry (+1, -1, 0) and the sides to leave."""
         return float(self._entry[i]), int(self._leaving[i])
 
     def distances(self, i: int) -> tuple[float, float, float]:
@@ -118,7 +118,7 @@ def kernel_columns(
 ) -> tuple[np.ndarray, np.ndarray, list[np.ndarray | None]]:
     """What signals ask for, as the kernel reads it: entry, leaving, and the four levels an entry carries, or None.
 
-    Raises ValueError where one has not `shape`, whose last number is that of the bars.
+    Raises ValueError where one has not `shape`, the last number of which is that of the bars.
     """
     stop = None if signals.stop is no_stop(bars) else signals.stop
     columns = (stop, signals.stop_distance, signals.target_distance, signals.trail_distance)

@@ -52,7 +52,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Where a position stands after a bar; plain values only. None: there is none. `bars_held`: closes lived through.
+    """A position's state after a bar; plain values only. None: there is none. `bars_held`: closes lived through.
 
     While `entering`, `stop` is the level the signal gave; while in, the live stop. The distances wait for the fill.
     `next_*` is the opposite entry that fills at the same open as a pending exit (a reversal).

@@ -31,7 +31,7 @@ Stamp = tuple[str, int, int]
 class Registry(Mapping[str, Entry]):
     """Entries by name. A strategy's file is read when it is asked for, and one that cannot be loaded is left out.
 
-    `names`: the library's. Files of the user's own are looked for anew each time, and read anew when they changed.
+    `names`: the library's. Files of the user's own are searched for at each call, and read again when they changed.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -194,7 +194,7 @@ def setup_of(entry: Entry, params: Mapping[str, int | float | str], *, where: st
 
 
 def _reads_volume(entry: Entry) -> bool:
-    """As the strategy says itself, else whether the file of one of the user's own names volume."""
+    """The strategy's own declaration, else whether a user's file mentions volume."""
     module = sys.modules.get(entry.make.__module__)
     return bool(getattr(module, "NAMES_VOLUME", False)) if entry.volume is None else entry.volume
 
@@ -204,7 +204,7 @@ def _faulty_lookback(setup: Setup) -> str:
     try:
         bars: object = setup.lookback
     except FAILS as error:  # whatever it raises: it is named before any bar is read
-        return f"cannot be told: {place_of(error)}"
+        return f"cannot be found out: {place_of(error)}"
     whole = isinstance(bars, int | np.integer) and not isinstance(bars, bool) and bars >= 1
     return "" if whole else f"is {bars!r}, not a whole number of bars"
 

@@ -13,7 +13,7 @@ from pyjobs.strategy.trace import remembering
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """A setup that wants in at the last bar's close. Prices in the instrument's currency; `stop` None: none."""
+    """A setup with an entry signal at the last bar's close. Prices in the instrument's currency; `stop` None: none."""
 
     setup: str
     side: Side

@@ -27,11 +27,12 @@ FRACTIONS = ("stop_loss", "take_profit", "trail")
 class Signals:
     """Arrays with one entry per bar, each value decided at that bar's close and true of nothing later.
 
-    `entry`: wants to be in, on `side`. `exit`: wants to be out. `stop`: the stop level (a price) an entry signalled at
-    this bar carries; NaN means none. `short_entry` and `short_exit`, when given, are the same for a second, short side
-    (`side` is `long` then). Distances are in price, from the fill: of a stop, of a target, of a stop that trails the
-    best price. `stop_loss`, `take_profit` and `trail` are the same as fractions of the fill (of the best price for
-    `trail`); 0: none. `max_bars`: leave at the first close after this many bars in the trade (0: never).
+    `entry`: an entry is signalled, on `side`. `exit`: an exit is signalled. `stop`: the stop level (a price) an entry
+    signalled at this bar carries; NaN means none. `short_entry` and `short_exit`, when given, are the same for a
+    second, short side (`side` is `long` then). Distances are in price, from the fill: of a stop, of a target, of a
+    stop that trails the best price. `stop_loss`, `take_profit` and `trail` are the same as fractions of the fill (of
+    the best price for `trail`); 0: none. `max_bars`: leave at the first close after this many bars in the trade (0:
+    never).
     """
 
     entry: BoolArray
@@ -101,8 +102,8 @@ class Setup(Protocol):
 def signals_of_each(setups: Sequence[Setup], bars: Bars) -> Signals | None:
     """The signals of all of `setups` in one: arrays of shape (setups, bars), the rest common to all. None: ask each.
 
-    A strategy whose type has a class method of this name gives them so, for setups of that type: a sweep then spends
-    no time on each. It may return None for setups that differ in what is common.
+    A strategy with a class method of this name answers for all setups of its type at once: a sweep then spends no time
+    on each. It may return None for setups that differ in what is common.
     """
     kind: Any = type(setups[0])
     if not hasattr(kind, "signals_of_each") or any(type(each) is not kind for each in setups):

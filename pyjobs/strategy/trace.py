@@ -1,8 +1,8 @@
 """Which bars does a decision see? A strategy run on `Traced` arrays shows it for every bar, for the cost of one run.
 
-A traced array carries, with its values, the span of bars each element depends on, relative to the bar it stands at:
-`first` (oldest, <= 0 as a rule) to `last` (0: the bar itself; above 0: the future). Elementwise functions unite spans,
-a slice shifts them, an indicator widens them by its window. What cannot be followed raises `NotTraceable`.
+A traced array carries, with its values, the span of bars each element depends on, relative to its own bar: `first`
+(oldest, <= 0 as a rule) to `last` (0: the bar itself; above 0: the future). Elementwise functions unite spans, a slice
+shifts them, an indicator widens them by its window. What cannot be followed raises `NotTraceable`.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ def decimal_sums(values: Floats, size: int, sums: Ints, broken: Ints, scale: Flo
 
 
 def mean_decimals(sums: Ints, broken: Ints, size: int, n: int, divisor: float, out: Floats) -> int:
-    """Exact means over windows whose `decimal_sums` stay below 2^53; NaN while a value is not finite.
+    """Exact means over windows with `decimal_sums` below 2^53; NaN while a value is not finite.
 
     `divisor`: n times the power of ten.
     """
@@ -85,7 +85,7 @@ def product_error(a: float, b: float, product: float) -> float:
 
 
 def decimal_rest(value: float) -> float:
-    """What the short decimal that `value` stands for lies above it; 0 when it stands for itself."""
+    """How far the short decimal of `value` lies above it; 0 when the value represents itself."""
     if abs(value) >= DIGITS_VALUE or np.floor(value) == value:
         return 0.0
     power = 10.0

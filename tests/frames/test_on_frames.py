@@ -129,7 +129,7 @@ def test_a_record_of_it_travels(own: Write) -> None:
     [
         (TREND.replace("df.close >", "df.clos >"), r"it.py: line 8: AttributeError: .*'clos'"),
         (TREND.replace('"exit": left', '"exits": left'), "no column exit"),
-        (TREND.replace('"mean": mean', '"stops": mean'), "column 'stops' is none; is it to be 'stop'"),
+        (TREND.replace('"mean": mean', '"stops": mean'), "unknown column 'stops'; did you mean 'stop'"),
         (TREND.replace("return pd.DataFrame(", "return (").replace("})", "})"), "gives dict, not a DataFrame"),
         (TREND.replace('"mean": mean})', '"mean": mean}).dropna()'), "rows for .* bars; keep one for each"),
         (

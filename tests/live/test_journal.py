@@ -60,7 +60,7 @@ def test_a_journal_that_lost_its_end_anywhere_goes_on_and_becomes_what_it_would_
                 place.decisions.write_bytes(b"".join(keep))
             damage(getattr(place, name))
             loop = a_loop(spec)
-            assert loop.told, (damage, name)
+            assert loop.report, (damage, name)
             done = int(cells(place.decisions)[-1]["ts_ms"]) if cells(place.decisions) else 0
             upto = BARS.ts_ms.tolist().index(done) + 2
             fed(loop, BARS, upto, 140)
@@ -75,7 +75,7 @@ def test_trades_that_a_kill_kept_from_the_file_are_made_again_from_the_bars() ->
     for lost in (1, 3, len(lines_of(place.trades))):
         place.trades.write_bytes(b"".join(lines_of(place.trades)[:-lost]))
         loop = a_loop(spec)
-        assert any("trades added" in told for told in loop.told)
+        assert any("trades added" in told for told in loop.report)
         assert same(place, good)
     place.trades.unlink()
     a_loop(spec)
@@ -89,7 +89,7 @@ def test_trades_without_their_decision_go() -> None:
         path = getattr(place, name)
         path.write_bytes(b"".join(lines_of(path)[:keep]))
     loop = a_loop(spec)
-    assert any("trades whose decision had not been written" in told for told in loop.told)
+    assert any("trades without a written decision" in told for told in loop.report)
     fed(loop, BARS, 60 + 39, 140)
     assert same(place, good)
 

@@ -142,5 +142,5 @@ def test_a_lock_that_cannot_be_had_is_not_called_another_loops_turn(home: Path) 
     (made_folder(home / ".locks") / LOCK).mkdir()
     loop = fed(a_loop(a_spec(), limits=Limits(open_positions=1)), BARS, 60, first_order())
     assert cells(loop.spec.place.decisions)[-1]["risk"] == f"unreadable={LOCK}"
-    (told,) = loop.told
+    (told,) = loop.report
     assert f"{home}/.locks/{LOCK} cannot be locked (Is a directory): let the user" in told

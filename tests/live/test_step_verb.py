@@ -95,16 +95,16 @@ def test_a_rehearsed_full_disk_keeps_the_bar_from_the_store_and_not_from_its_dec
 def test_news_is_noted_until_a_step_has_printed_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert world.step() == 0
     store, spec = open_store(), config.from_environment(os.environ, config.load())
-    looks.change(store, spec.key, told=("1 row of the provider cannot be true",))
+    looks.change(store, spec.key, lines=("1 row of the provider cannot be true",))
     world.at(world.now_s + 300)
     answer = feed.look(spec, since_ms=0, bars=9, now_ms=round(world.now_s * 1000), fetched=True)  # killed here
-    assert answer.noted and "1 row of the provider cannot be true" in answer.told
+    assert answer.noted and "1 row of the provider cannot be true" in answer.report
     for count in (1, 0):
         capsys.readouterr()
         assert world.step(300) == 0
         assert capsys.readouterr().out.count("; 1 row of the provider cannot be true") == count
     known = looks.load(store, spec.key)
-    assert known is not None and known.told == ()
+    assert known is not None and known.lines == ()
 
 
 def test_a_dead_pair_is_asked_for_ever_less_often_and_each_step_ends_well(
@@ -114,7 +114,7 @@ def test_a_dead_pair_is_asked_for_ever_less_often_and_each_step_ends_well(
     world.fake.market.halt("BTCUSD", NOON_S * 1000, (NOON_S + 86_400) * 1000)
     assert world.step(14_400) == 0
     asked = len(world.fake.requests("bitfinex"))
-    assert "silent since 2026-11-20 12:05 UTC: asked ever less often" in capsys.readouterr().out
+    assert "silent since 2026-11-20 12:05 UTC: asked for less and less often" in capsys.readouterr().out
     for _ in range(6):  # four hours of silence rest a quarter of an hour
         assert world.step(120) == 0
     assert len(world.fake.requests("bitfinex")) == asked and "silent" not in capsys.readouterr().out

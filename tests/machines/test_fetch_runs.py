@@ -84,7 +84,7 @@ def test_a_damaged_run_is_named_and_keeps_no_other_away(server: Server, there: P
     here = tmp_path / "data/server_runs_remote"
     done = fetch(server, there, tmp_path)
     assert done.returncode == 65
-    assert "20261121T131000Z-0001: is not what its manifest says: 'reports/1.md' has changed" in done.stderr
+    assert "20261121T131000Z-0001: differs from its manifest: 'reports/1.md' has changed" in done.stderr
     assert [path.name for path in finished_runs(here)] == [good.name]
     (damaged / "reports/1.md").write_text(whole)  # mended over there: the same size, maybe the same second
     assert fetch(server, there, tmp_path).returncode == 0

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 11, 29, tzinfo=dt.UTC)
 # Notes get another first word, queues another column; each file is looked at, so that a second run finds what is left.
 STEP = '''
-"""Notes say `new`, queues have a column `side`."""
+"""Notes set `new`, queues have a column `side`."""
 import contextlib
 import sqlite3
 from utils.errors import BadDataError

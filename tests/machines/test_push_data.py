@@ -140,7 +140,7 @@ def test_a_push_killed_at_any_moment_adds_whole_series_or_none_and_the_next_one_
         ("", 64, "TARGET=user@host:/path/to/nightdesk"),
         ("nas", 64, "TARGET=user@host:/path/to/nightdesk"),
         ("-oProxyCommand=x:/y", 64, "is not user@host"),
-        ("{remote}:/no/such/folder", 66, "cannot say which bars it has in '/no/such/folder'"),
+        ("{remote}:/no/such/folder", 66, "does not report which bars it has in '/no/such/folder'"),
     ],
 )
 def test_a_target_that_is_none_is_named(server: Server, tmp_path: Path, target: str, code: int, told: str) -> None:

@@ -152,7 +152,7 @@ def test_verify_run_takes_a_path_a_name_the_newest_or_all(
     assert run(verify_run.main, ["--all"]) == 65
     assert capsys.readouterr().out.splitlines() == [
         f"{damaged.name}: 'a' is missing",
-        f"{sealed.name}: every file is as its manifest says",
+        f"{sealed.name}: every file is as in its manifest",
     ]
     assert run(verify_run.main, ["20200101T000000Z-0000"]) == 66
 

@@ -188,7 +188,7 @@ def test_new_pins_make_an_environment_beside_the_old_one_and_a_rollback_takes_bo
     assert (clone.here / ".venv/mark").exists()
     shutil.move(clone.here.parent / "away", clone.here.parent / "origin.git")
     code, log, head = clone.update(PYTHONBIN="")
-    assert (code, head) == (0, first) and "was rolled back from here; what comes after it is taken" in log
+    assert (code, head) == (0, first) and "was rolled back from here; a later one is taken" in log
     third = clone.push(b_txt="3")
     assert clone.update(PYTHONBIN="")[::2] == (0, third)
     assert (clone.here / ".venv").readlink() == made

@@ -50,7 +50,7 @@ def test_a_repair_of_what_was_never_ingested_says_so_instead_of_nothing_missing(
 def test_an_unknown_symbol_is_told_in_the_words_of_who_does_not_know_it(home: Home) -> None:
     done = home.run(["ingest", "--symbol", "NOPEUSD", "--timeframe", "1m", "--resume"])
     assert done.code == 69
-    assert "bitfinex NOPEUSD: no_data: it knows no such symbol (its answer: 10020: symbol: invalid)" in done.errors
+    assert "bitfinex NOPEUSD: no_data: it has no such symbol (its answer: 10020: symbol: invalid)" in done.errors
 
 
 def test_a_range_before_all_history_says_that_there_is_nothing(home: Home) -> None:

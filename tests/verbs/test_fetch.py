@@ -77,7 +77,9 @@ def test_a_pair_that_is_dead_at_a_desk_is_asked_ever_less_often_and_said_since_w
             home.at(begins + minute * 60)
             assert home.fetch() == 0
             if minute == 0:
-                assert "BITFINEX:BTCUSD:5m: silent since 2026-11-20 23:05 UTC: asked ever less often" in home.said
+                assert (
+                    "BITFINEX:BTCUSD:5m: silent since 2026-11-20 23:05 UTC: asked for less and less often" in home.said
+                )
         now = {symbol: home.asked("bitfinex", symbol) for symbol in asked}
         counts.append(tuple(now[symbol] - asked[symbol] for symbol in asked))
         asked = now

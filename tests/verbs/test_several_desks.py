@@ -167,8 +167,8 @@ def test_what_desk_is_meant_is_never_guessed(two: House) -> None:
     for script in ("run_scanner.sh", "run_nightly.sh"):
         done = job(two, script)
         assert done.returncode == 78
-        assert done.stderr.endswith(b"which desk? There is no config/desk.yaml; say --desk and one of: kr us\n")
-    with pytest.raises(ConfigError, match=r"which desk\? .*; say --desk and one of: kr, us"):
+        assert done.stderr.endswith(b"which desk? There is no config/desk.yaml; give --desk and one of: kr us\n")
+    with pytest.raises(ConfigError, match=r"which desk\? .*; give --desk and one of: kr, us"):
         desks.desk_path(None, paths.config_dir())
     path = two.home / "config/desks/us.yaml"
     path.write_text(path.read_text().replace("name: us", "name: kr"))

@@ -125,7 +125,7 @@ def _loops() -> native.Library:
 
 @lru_cache(maxsize=1)
 def powers() -> np.ndarray:
-    """10^k as the 128 bits from its first one on, rounded up, in two halves: for each k that `cells` asks for."""
+    """10^k as the 128 bits from its first one on, rounded up, in two halves: for each k in `cells`."""
     halves: list[int] = []
     for k in range(cells.LEAST_POWER, cells.GREATEST_POWER + 1):
         above, below = (10**k, 1) if k >= 0 else (1, 10**-k)

@@ -155,7 +155,7 @@ def _renamed_to(path: Path) -> Iterator[Path]:
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a file stands there, or nothing: one look for what nearly all are."""
+    """Whether there is a file, or nothing: one look for what nearly all are."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:

@@ -23,7 +23,7 @@ UNANSWERED: list[str] = []
 def within(patience_s: float, act: Callable[[], T], path: Path | str) -> T:
     """What `act` returns or raises; OSError (ETIMEDOUT) naming `path` where it does neither in time.
 
-    A system call that hangs cannot be ended from inside its process, so it is left to a thread that nobody waits for.
+    A system call that hangs cannot be ended from inside its process, so it is left to a thread that is not waited for.
     """
     answers: list[T] = []
     failed: list[BaseException] = []

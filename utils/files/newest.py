@@ -1,7 +1,7 @@
 """What is old, without a clock: everything but the newest so many dates of its kind.
 
-A date is text that sorts by time (2026-11-20, 20261120) and stands in a name. A clock that was wrong for a night adds a
-date of its own and takes the place of one other; it makes nothing older than it is.
+A date is text that sorts by time (2026-11-20, 20261120) in a name. A clock that was wrong for a night adds a date of
+its own and takes the place of one other; it makes nothing older than it is.
 """
 
 from __future__ import annotations

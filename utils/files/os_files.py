@@ -58,9 +58,9 @@ def is_link(path: Path | str) -> bool:
 
 
 def read_json(path: Path) -> Any:
-    """What the JSON file at `path` says. Raises OSError as `held`, ValueError for all that is no JSON.
+    """The content of the JSON file at `path`. Raises OSError as `held`, ValueError for all that is no JSON.
 
-    A server that does not answer is an OSError as well (see `within`); once it was, others beside it wait a second.
+    A server that does not answer is an OSError as well (see `within`); after one, others of its folder wait a second.
     """
     import json
 
@@ -78,7 +78,7 @@ def read_json(path: Path) -> Any:
 
 
 def held_text(path: Path, encoding: str = "utf-8", errors: str = "strict") -> TextIO:
-    """The file, open for reading as text with its line ends as they are, as csv wants it. Raises OSError as `held`."""
+    """The file, open for reading as text with its line ends unchanged, as csv requires. Raises OSError as `held`."""
     return io.TextIOWrapper(held(path), encoding=encoding, errors=errors, newline="")
 
 
@@ -110,7 +110,7 @@ def has_folder(path: Path | str) -> bool:
 
 
 def out_of_reach(folder: Path) -> bool:
-    """Whether a folder is there and does not say what it holds: that is no reason to delete anything."""
+    """Whether a folder is there and cannot be listed: that is no reason to delete anything."""
     try:
         must_answer(folder)
         os.listdir(folder)  # noqa: PTH208
@@ -122,8 +122,8 @@ def out_of_reach(folder: Path) -> bool:
 
 
 def must_answer(folder: Path) -> None:
-    """Raise OSError naming the folder where its server does not say what is in it within `PATIENCE_S` (ETIMEDOUT), or
-    is `GONE`, as of a mount that gives up by itself.
+    """Raise OSError naming the folder where its server does not list it within `PATIENCE_S` (ETIMEDOUT), or is `GONE`,
+    as of a mount that gives up by itself.
 
     Each folder is asked once in a minute, by a thread that is left behind then: who lists it after this does not wait.
     """

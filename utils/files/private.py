@@ -26,7 +26,7 @@ FILES = {LIVE: LOCK_MODE, FETCH: LOCK_MODE, COMPILING: LOCK_MODE}  # locks in fo
 def make_folder(path: str | os.PathLike[str], mode: int = 0o750) -> None:
     """Make a folder (and those above it, as the umask has it) that has this mode even when it was here before.
 
-    Raises OSError when it cannot be made; that it belongs to another user, whom its mode is up to, is not one.
+    Raises OSError when it cannot be made; that it belongs to another user, who may change its mode, is not one.
     """
     os.makedirs(path, exist_ok=True)
     _set(os.fspath(path), mode)

@@ -26,7 +26,7 @@ PATIENCE_S = 120.0  # a slow server delivers the largest price file in less
 
 
 def bytes_of(path: Path, patience_s: float = PATIENCE_S) -> bytes:
-    """What the file at `path` holds. A device, or a pipe that nobody fills within seconds, is an OSError (EINVAL).
+    """What the file at `path` holds. A device, or a pipe that has no data within seconds, is an OSError (EINVAL).
 
     One that does not answer for `patience_s` seconds, on a server that has gone away, is one as well (ETIMEDOUT): it is
     read by a thread, which is left behind then. Each file costs the start of that thread, 0.1 ms.

@@ -168,7 +168,7 @@ def _alone(name: str, kept: Sequence[Path]) -> Iterator[None]:
 
 
 def _wait_for(lock: Path, name: str, held: ExitStack) -> None:
-    """Have the lock, or say that another process has it and, in the end, that it is waited for no longer."""
+    """Take the lock, or report that another process has it and, in the end, that the wait is over."""
     for seconds in (0.0, WAIT_S):
         try:
             held.enter_context(os_files.locked(lock, seconds, private.LOCK_MODE))

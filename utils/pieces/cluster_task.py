@@ -1,4 +1,4 @@
-"""The part of a sweep that runs on a cluster's workers, and how they are told apart.
+"""The part of a sweep that runs on a cluster's workers, and how they are distinguished.
 
 A scheduler needs nothing of ours: it only ever holds bytes, and a function that travels by value. A worker needs the
 same code, or it refuses: the same results to the last bit are promised.

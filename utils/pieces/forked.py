@@ -40,7 +40,7 @@ class Copy:
         return memoryview(mmap.mmap(self._made, size, access=mmap.ACCESS_READ) if size else b"")
 
     def end(self) -> None:
-        """Kill it if nobody has waited for its result."""
+        """Kill it unless its result was waited for."""
         if self._pid:
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
@@ -48,7 +48,7 @@ class Copy:
 
 
 def is_possible() -> bool:
-    """Whether a copy is of use: a second core, Linux, and no other thread, whose locks a copy would inherit."""
+    """Whether a copy is of use: a second core, Linux, and no other thread, since a copy would inherit its locks."""
     return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1 and threading.active_count() == 1
 
 

@@ -52,7 +52,7 @@ def line_of(path: Path, keys: list[Key]) -> int | None:
     return _place(_parse(path, _read(path))[0], keys)[0]
 
 
-KINDS = {  # msgspec's names of types, as one would say them
+KINDS = {  # msgspec's names of types, in plain words
     "int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "array": "a list",
     "object": "keys with values", "null": "nothing", "date": "a date",
 }  # fmt: skip
@@ -90,7 +90,7 @@ def _known(what: str, keys: list[Key], type_: type[Any]) -> str:
 
 
 def _inspected(type_: type[Any], keys: list[Key]) -> inspect.Type | None:
-    """The type that stands at `keys` in a `type_`."""
+    """The type at `keys` in a `type_`."""
     at: inspect.Type | None = inspect.type_info(type_)
     for key in [*keys, None]:
         if isinstance(at, inspect.UnionType):
@@ -221,7 +221,7 @@ def _locate(message: str, data: Any, type_: type[Any]) -> tuple[str, list[Key]]:
 
 
 def _culprit(message: str, data: Any, type_: type[Any], keys: list[Key]) -> str:
-    """Which entry of the mapping at `keys` gives this very message: the one that still does when it stands alone."""
+    """The entry of the mapping at `keys` with this very message: the one that still has it when it is alone."""
     for name in _at(data, keys):
         alone = copy.deepcopy(data)
         mapping = _at(alone, keys)
@@ -243,7 +243,7 @@ def _at(data: Any, keys: list[Key]) -> Any:
 
 
 def _place(node: yaml.Node | None, keys: list[Key]) -> tuple[int | None, str]:
-    """The line `keys` leads to, as far as it leads, and the text that stands there when it is a plain value."""
+    """The line `keys` leads to, as far as it leads, and the text there when it is a plain value."""
     line: int | None = None
     for key in keys:
         child = _child(node, key)

@@ -49,7 +49,7 @@ class Dialogue:
         return self._answer(name, question, parse, flag, default)
 
     def forget(self) -> None:
-        """Forget the answers, since all went well: the next time every question is asked anew."""
+        """Forget the answers, since all went well: the next time every question is asked again."""
         self._path.unlink(missing_ok=True)
 
     def ask_again(self, name: str) -> None:

@@ -1,8 +1,8 @@
 """YAML without its traps: a key given twice, text read as a date, nesting and aliases that exhaust the reader.
 
 And without waiting for it: a desk of thousands takes a quarter of a second to parse, so the plain values of a long text
-are kept under data/cache. They are true for one text and one parser, and say so; anything else there is passed over.
-Only the owner may read them, as the file itself may be the owner's alone.
+are kept under data/cache. They are true for one text and one parser, whose hashes are in them; anything else there is
+passed over. Only the owner may read them, as the file itself may be the owner's alone.
 """
 
 from __future__ import annotations

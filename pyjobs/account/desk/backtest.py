@@ -18,7 +18,7 @@ from pyjobs.account.figures.performance import CONVENTIONS, CurvePoint, curve, m
 from pyjobs.account.figures.year import sessions_a_year
 from pyjobs.account.portfolio.simulate import AccountRun, AccountTrade, Terms, Waiting, simulate_each
 from pyjobs.account.portfolio.sleeves import behind, costs_of, first_decision_ms, sleeves_of
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.cache.release import give_back_freed
 from pyjobs.market.desk.desk_file import Account
@@ -54,15 +54,15 @@ def backtest(
     setups: Mapping[str, Setup],
     *,
     notes: Sequence[str] = (),
-    undecided: Undecided | None = None,
+    strategy_errors: StrategyErrors | None = None,
 ) -> AccountResult:
     """Run the account over the whole history of the desk's `trade` instruments in its currencies.
 
     It starts at the first close at which some setup can be decided (bars before that only warm up) or, if later, at the
     first session of the desk's calendar file; equity is struck at every session of the desk's market from there on.
-    `notes` go into the metrics; `undecided`: as of `sleeves_of`.
+    `notes` go into the metrics; `strategy_errors`: as of `sleeves_of`.
     """
-    found = sleeves_of(snapshot, account, setups, second_core=True, undecided=undecided)
+    found = sleeves_of(snapshot, account, setups, second_core=True, strategy_errors=strategy_errors)
     closes = session_closes(snapshot, first_decision_ms(found.sleeves, setups))
     benchmark = _benchmark_closes(snapshot, account.currency, closes)
     record = {"notes": list(notes), "left_out": found.left_out, "behind": behind(snapshot, found.sleeves)}

@@ -9,7 +9,7 @@ from typing import Any
 from pyjobs.account.desk.backtest_results import metrics_of
 from pyjobs.account.desk.strategy_job import Job, places
 from pyjobs.account.desk.strategy_run import Prepared, StrategyRun, run_account
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.benchmarks.closes import Benchmark, gather, parse_names
 from pyjobs.market.benchmarks.policy import Policy, load_policy
 from pyjobs.market.desk.desk_file import MADE_UP, Desk
@@ -29,13 +29,13 @@ class AccountResults:
 class DeskResults:
     """Every account that had something to run on, the first one first; benchmarks found; what is worth a warning.
 
-    `undecided`: instruments that the strategy raised on, which are left out.
+    `strategy_errors`: instruments that the strategy raised on, which are left out.
     """
 
     accounts: list[AccountResults]
     benchmarks: list[Benchmark]
     warnings: list[str]
-    undecided: Undecided
+    strategy_errors: StrategyErrors
 
 
 def run(job: Job, names: str | None) -> DeskResults:
@@ -44,8 +44,8 @@ def run(job: Job, names: str | None) -> DeskResults:
     Raises ExternalDataUnavailable when a required benchmark cannot be had, UsageError when the first account has
     nothing to run on.
     """
-    first_name, undecided = next(iter(job.accounts)), Undecided()
-    first = job.prepared(job.accounts[first_name], job.setup(), undecided)
+    first_name, strategy_errors = next(iter(job.accounts)), StrategyErrors()
+    first = job.prepared(job.accounts[first_name], job.setup(), strategy_errors)
     own = {each.symbol: each.currency for each in job.snapshot.desk.instruments if each.role == "benchmark"}
     policy = load_policy()
     wanted = by_default(job.snapshot.desk, list(own), policy) if names is None else parse_names(names)
@@ -56,11 +56,16 @@ def run(job: Job, names: str | None) -> DeskResults:
     accounts = []
     for name in job.accounts:
         try:
-            prepared = first if name == first_name else job.prepared(job.accounts[name], job.setup(), undecided)
+            prepared = first if name == first_name else job.prepared(job.accounts[name], job.setup(), strategy_errors)
             accounts.append(_account(job, name, prepared, found, missing))
         except UsageError as error:
             warnings.append(f"[WARN] account {name}: {error}")
-    return DeskResults(accounts=accounts, benchmarks=found, warnings=[*warnings, *undecided.notes], undecided=undecided)
+    return DeskResults(
+        accounts=accounts,
+        benchmarks=found,
+        warnings=[*warnings, *strategy_errors.notes],
+        strategy_errors=strategy_errors,
+    )
 
 
 def by_default(desk: Desk, own: Sequence[str], policy: Policy) -> list[str]:
@@ -78,6 +83,11 @@ def _account(
     result, free = run_account(prepared, account), run_account(prepared, account, constrained=False)
     other = [each for each in found if each.currency in ("", account.currency)]
     metrics = metrics_of(
-        result, free, request=job.told(name, job.setup()), currency=account.currency, benchmarks=other, missing=missing
+        result,
+        free,
+        request=job.as_manifest(name, job.setup()),
+        currency=account.currency,
+        benchmarks=other,
+        missing=missing,
     )
     return AccountResults(name=name, result=result, metrics=metrics)

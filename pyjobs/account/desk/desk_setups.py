@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pyjobs.account.single.look_ahead import refuse_or_tell
+from pyjobs.account.single.look_ahead import refuse_or_warn
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk import doubts
 from pyjobs.market.desk.desk_file import Desk
@@ -46,7 +46,7 @@ def setups_of(snapshot: Snapshot, *, source: str, judged: bool = False) -> DeskS
             notes += index_notes(name, setups[name], series, first_close)
     if judged:
         scanned = [each.bars for each in snapshot.series if each.instrument.scanned]
-        notes += [line for name, setup in setups.items() for line in refuse_or_tell(name, setup, scanned, allowed=True)]
+        notes += [line for name, setup in setups.items() for line in refuse_or_warn(name, setup, scanned, allowed=True)]
     return DeskSetups(setups=setups, notes=notes)
 
 
@@ -100,7 +100,7 @@ def index_series(snapshot: Snapshot, index: str) -> Series | None:
 
 
 def not_on_desk(snapshot: Snapshot, index: str) -> str:
-    """What to say of an index that the desk does not have."""
+    """The line about an index that the desk does not have."""
     there = ", ".join(each.instrument.symbol for each in snapshot.series if each.instrument.role == "benchmark")
     return (
         f"follows {index}, and no instrument of the desk with role benchmark has that symbol "

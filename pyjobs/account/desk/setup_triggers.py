@@ -12,7 +12,7 @@ from pyjobs.account.figures.setup_stats import Row, summarise, window_start
 from pyjobs.account.figures.triggers import Part, Triggers, part
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.sleeves import costs_on
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.bars import Bars, last
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Desk, Instrument
@@ -25,11 +25,11 @@ A_DAY = dt.timedelta(days=1)
 
 
 def all_triggers(
-    snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int, undecided: Undecided | None = None
+    snapshot: Snapshot, setups: Mapping[str, Setup], *, days: int, strategy_errors: StrategyErrors | None = None
 ) -> Triggers:
     """Every trigger on traded and watched instruments in the last `days`, by instrument, setup and time.
 
-    A setup that raises on an instrument has none there, and is told to `undecided`, where that is given.
+    A setup that raises on an instrument has none there, and is reported to `strategy_errors`, where that is given.
     """
     found: list[Part] = []
     first, dates = window_start(snapshot.session, days), lru_cache(lambda market: lru_cache(None)(session_of(market)))
@@ -39,7 +39,7 @@ def all_triggers(
         if not instrument.scanned or not len(series.bars):
             continue
         bars = looked_at(series.bars, first, longest_lookback(setups))
-        signals = _signals(series.instrument, bars, setups, undecided)
+        signals = _signals(series.instrument, bars, setups, strategy_errors)
         kind = instrument.currency, instrument.kind
         costs = alike[kind] = alike[kind] if kind in alike else costs_for(snapshot.desk, instrument)
         found += [
@@ -58,7 +58,7 @@ def all_triggers(
 
 
 def _signals(
-    instrument: Instrument, bars: Bars, setups: Mapping[str, Setup], undecided: Undecided | None
+    instrument: Instrument, bars: Bars, setups: Mapping[str, Setup], strategy_errors: StrategyErrors | None
 ) -> list[tuple[str, Signals]]:
     """Those of each setup and side; what several of them are made of is made once."""
     found, failed = [], {}
@@ -67,11 +67,11 @@ def _signals(
             try:
                 found += [(name, each) for each in one_sided(setup.signals(bars))]
             except Exception as error:  # a strategy of one's own may raise anything
-                if undecided is None:
+                if strategy_errors is None:
                     raise
                 failed[name] = error
-    if undecided is not None:
-        undecided.add(instrument, failed)
+    if strategy_errors is not None:
+        strategy_errors.add(instrument, failed)
     return found
 
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from pyjobs.account.desk import desk_setups
 from pyjobs.account.desk.strategy_run import Prepared, prepare
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.account.single.bt_request import parameters, strategy_of
-from pyjobs.account.single.look_ahead import refuse_or_tell
+from pyjobs.account.single.look_ahead import refuse_or_warn
 from pyjobs.account.sweep_axes import Value, grid, refuse_more_than_trials
 from pyjobs.market.bars import Bars
 from pyjobs.market.benchmarks.closes import Benchmark, Closes, Fetch, Places, find, from_bars
@@ -37,7 +37,7 @@ from utils import clock, paths, trading_day
 from utils.cli import date_of
 from utils.errors import ConfigError, UsageError
 
-FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the desk, and by whose clock its days close
+FOLLOWED, INDEX_MARKET = "KOSPI", "XKRX"  # the index that need not be on the desk, and the clock of its days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,11 +66,11 @@ class Job:
         made = make_setup(self.strategy, {**self.params, **(changed or {})}, source=self.source)
         return made if self.index is None else bound(made, self.index)
 
-    def prepared(self, account: Account, setup: Setup, undecided: Undecided | None = None) -> Prepared:
+    def prepared(self, account: Account, setup: Setup, strategy_errors: StrategyErrors | None = None) -> Prepared:
         """As `strategy_run.prepare`. Raises UsageError when there is nothing to run on."""
-        return prepare(self.snapshot, account, self.strategy, setup, start=self.start, undecided=undecided)
+        return prepare(self.snapshot, account, self.strategy, setup, start=self.start, strategy_errors=strategy_errors)
 
-    def told(self, account: str, setup: Setup) -> dict[str, object]:
+    def as_manifest(self, account: str, setup: Setup) -> dict[str, object]:
         """How metrics.json begins: what was run, on what, under which terms."""
         return {
             "strategy": self.strategy,
@@ -123,7 +123,7 @@ def look_up(args: Namespace, swept: Mapping[str, Sequence[Value]] = MappingProxy
     index, index_from = index_of(setup, taken, source)
     ready = setup if index is None else bound(setup, index)
     scanned = (each.bars for each in taken.series if each.instrument.scanned)
-    ahead = refuse_or_tell(args.strategy, ready, scanned, allowed=args.despite_look_ahead)
+    ahead = refuse_or_warn(args.strategy, ready, scanned, allowed=args.despite_look_ahead)
     return Job(
         desk_file=path,
         snapshot=taken,

@@ -14,7 +14,7 @@ from pyjobs.account.figures.performance import CurvePoint, curve, latest
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sleeves import behind, first_decision_ms, sleeves_of
-from pyjobs.account.portfolio.undecided import Undecided
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.desk.desk_file import Account
 from pyjobs.market.desk.snapshot import Snapshot
@@ -37,7 +37,7 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StrategyRun:
-    """The account at each session's close, and everything the engine knows about the run. `cash`: at its start."""
+    """The account at each session's close, and everything the engine recorded about the run. `cash`: at its start."""
 
     run: AccountRun
     prepared: Prepared
@@ -62,20 +62,20 @@ def prepare(
     setup: Setup,
     *,
     start: dt.date | None = None,
-    undecided: Undecided | None = None,
+    strategy_errors: StrategyErrors | None = None,
 ) -> Prepared:
     """Signals over the whole history up to the snapshot; the account opens at the first session not before `start`.
 
     Bars before that only warm up: nothing is decided on them. Without `start`, or where it is earlier, it opens when
     the first series has the bars the strategy looks back on. Raises UsageError when nothing is left to run on, and what
-    the strategy raised where that is why. `undecided`: as of `sleeves_of`.
+    the strategy raised where that is why. `strategy_errors`: as of `sleeves_of`.
     """
     setups = {strategy: setup}
-    found = sleeves_of(snapshot, account, setups, undecided=undecided)
+    found = sleeves_of(snapshot, account, setups, strategy_errors=strategy_errors)
     sleeves, left_out = found.sleeves, found.left_out
     if not sleeves:
-        if undecided is not None:
-            undecided.refuse()
+        if strategy_errors is not None:
+            strategy_errors.refuse()
         raise UsageError(
             f"{strategy} needs {setup.lookback} bars; no {' or '.join((account.currency, *account.trades))} "
             f"instrument of desk {snapshot.desk.name!r} can be traded up to {snapshot.session}: "

@@ -160,7 +160,7 @@ def between(prepared: Prepared, first: dt.date, last: dt.date) -> Prepared:
     sleeves = []
     for sleeve in prepared.sleeves:
         n = int(np.searchsorted(sleeve.bars.ts_ms, closes[-1][1], side="right"))
-        sleeves.append(replace(sleeve, bars=sleeve.bars.slice(0, n), wishes=sleeve.wishes.slice(0, n)))
+        sleeves.append(replace(sleeve, bars=sleeve.bars.slice(0, n), signals=sleeve.signals.slice(0, n)))
     return replace(prepared, sleeves=sleeves, closes=closes)
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """A variant's metrics.json. Fractions; None or NaN is undefined. `performance.measures` says what each is."""
+    """A variant's metrics.json. Fractions; None or NaN is undefined. `performance.measures` describes each."""
 
     total_return: float | None = None
     cagr: float | None = None

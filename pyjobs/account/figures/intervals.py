@@ -8,7 +8,8 @@ Z95 = 1.959963984540054  # the 97.5 % point of the standard normal distribution
 
 
 def wilson(wins: float, n: float) -> tuple[float, float] | None:
-    """Score interval of a proportion; None for n = 0. Both may be fractions of trades, when those say less than n.
+    """Score interval of a proportion; None for n = 0. Both may be fractions of trades, when overlap makes them fewer
+    than n.
 
     Wilson (1927), JASA 22; recommended for small n by Brown, Cai & DasGupta (2001), Statistical Science 16.
     """

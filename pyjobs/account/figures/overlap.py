@@ -1,8 +1,8 @@
 """Confidence interval and effective sample size for the mean return of trades that overlap in time.
 
-Two trades held over the same days share what those days did, on one series or on several. So the trades are not taken
-as the sample, the bars are: each trade's return is split into what it made in each bar, what all trades made in one
-bar is added up, and those sums, whose noise is independent from bar to bar as that of prices is, give the variance:
+Two trades held over the same days share what those days did, on one series or on several. So the sample is the bars,
+not the trades: each trade's return is split into what it made in each bar, what all trades made in one bar is added
+up, and those sums, whose noise is independent from bar to bar as that of prices is, give the variance:
 
     V = A / (A - 1) * sum over bars b of (sum over trades i of g_ib - m / k_i)^2,   m -+ t(97.5 %, A - 1) sqrt(V) / n
 
@@ -83,7 +83,9 @@ class Paths:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Together:
-    """The mean of overlapping trades, its 95 % interval, and how many independent trades would say as much (1 to n)."""
+    """The mean of overlapping trades, its 95 % interval, and the number of independent trades that would be as
+    informative (1 to n).
+    """
 
     mean: float
     low: float

@@ -1,4 +1,4 @@
-"""The figures of one account run: its worth at each session's close, and measures that say how they were taken."""
+"""The figures of one account run: its worth at each session's close, and measures with the way each was taken."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def measures(
 ) -> dict[str, Any]:
     """Every figure of metrics.json that comes from the run; None or NaN: undefined. `benchmark`: a close per point.
 
-    `per_year`: sessions a year of the market whose closes the points are. `short`: less than a year of them, so that
-    a figure of a year is little more than a guess; `ruin`: the first session at which nothing is left. With fewer
-    than two points nothing but the equity is defined.
+    `per_year`: sessions a year of the points' market. `short`: less than a year of them, so that a figure of a year is
+    little more than a guess; `ruin`: the first session at which nothing is left. With fewer than two points nothing
+    but the equity is defined.
     """
     undefined: dict[str, Any] = dict.fromkeys(FIGURES)
     if len(points) < 2:

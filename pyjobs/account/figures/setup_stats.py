@@ -26,7 +26,7 @@ WINDOWS_DAYS = (30, 90, 180)
 class Row:
     """One setup on one timeframe in one window; fractions over closed trades, None where undefined.
 
-    `n_effective`: how many trades that share no bar would say as much as the closed ones do.
+    `n_effective`: the number of trades with no bar in common that would be as informative as the closed ones.
     """
 
     setup: str

@@ -1,8 +1,9 @@
 """What came of every trigger of a setup: each taken alone, overlapping ones too, from the next open to its own end.
 
-A trigger is a close at which the setup wants in (and not out). It is followed by the lifecycle all else uses, under the
-setup's exit, stop and time limit; the account's own stop_loss and limits play no part. Returns are after fees and tax.
-There are tens of thousands on a desk: they are kept as columns, and a record is made of one that is looked at.
+A trigger is a close at which the setup signals an entry (and no exit). It is followed by the lifecycle all else uses,
+under the setup's exit, stop and time limit; the account's own stop_loss and limits play no part. Returns are after
+fees and tax. There are tens of thousands on a desk: they are kept as columns, and a record is made of one that is
+looked at.
 """
 
 from __future__ import annotations

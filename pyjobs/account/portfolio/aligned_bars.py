@@ -44,7 +44,7 @@ class AlignedSeries(Bars):
         return self.source.volume
 
     def __reduce__(self) -> tuple[Callable[[], Bars], tuple[()]]:
-        """Pickle it as a series by itself: without what it lies in, and what lies beside it."""
+        """Pickle it as a series by itself: without the arrays it is a view of, and without its neighbours there."""
         columns = {name: getattr(self, name) for name in COLUMNS}
         return partial(Bars, **columns), ()
 
@@ -147,7 +147,7 @@ def aligned_bars_of(series: tuple[Bars, ...], *, shared: bool = False) -> Aligne
 
 
 def laid(series: Sequence[Bars]) -> list[AlignedSeries]:
-    """`series`, all aligned together: as they are, or anew."""
+    """`series`, all aligned together: the object itself, or a new one."""
     already = [bars for bars in series if isinstance(bars, AlignedSeries)]
     if len(already) == len(series) and len({id(bars.aligned) for bars in already}) <= 1:
         return already

@@ -1,9 +1,10 @@
 """Money of another currency in an account: what one unit of it costs in the account's own, at each moment.
 
 The rate at a moment is the close of the newest bar of the desk's `fx` instrument that had closed by then, never a later
-one. A fill is at the rate known when its bar opened: for a stop hit within the bar too, since nobody knows the minute.
-A position is marked at the rate known at the moment of the mark. Nothing is bought at a rate older than STALE_DAYS;
-what is held is marked and sold at the last one there is. A pair serves both ways: USDKRW also gives KRW in USD.
+one. A fill uses the rate known when its bar opened, for a stop hit within the bar too: the minute of the hit is not
+known. A position is marked at the rate known at the moment of the mark. Nothing is bought at a rate older than
+STALE_DAYS; what is held is marked and sold at the last one there is. A pair serves both ways: USDKRW also gives KRW in
+USD.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the Korea Exchange asks of a fill: the tax on sales and the tick sizes, by date.
+"""What the Korea Exchange requires of a fill: the tax on sales and the tick sizes, by date.
 
 Tax: stocks of KOSPI and KOSDAQ alike, the special tax for rural areas included. A change holds for sales that are
 settled (two sessions after the trade) on or after its day: the cut of 2019-06-03 held for trades from 2019-05-30 on.

@@ -89,7 +89,7 @@ class Layout:
 
 
 def room_to_follow(memory_of: Memory) -> tuple[memory.Worth, memory.Moves]:
-    """What a walk without limits needs beside its memory; most of it is never touched."""
+    """The extra memory of a walk without limits; most of it is never touched."""
     account_trades, moments = memory_of.signals.n_entries, memory_of.series.n_times
     short = memory_of.seats.stretch[memory_of.seats.sign < 0]
     lends = int((memory_of.series.end - memory_of.series.next)[short].sum())
@@ -144,7 +144,7 @@ def lay_out(sleeves: Sequence[Sleeve], terms: Terms, start_ms: int, marks_ms: Se
         marks = np.array(marks_ms, np.int64)
         times = np.union1d(marks[marks >= start_ms], times)
     begins, ends = (dict(zip(own, part.tolist(), strict=True)) for part in (line.begins, line.ends))
-    wanted = _wishes(sleeves, begins, ends)
+    wanted = _all_signals(sleeves, begins, ends)
     rates, own_rates = rates_of(sleeves, times, begins, ends)
     tables, grids = tables_of(sleeves, terms.costs)
     moments = line.at(times)
@@ -184,7 +184,7 @@ def _columns(sleeves: Sequence[Sleeve], terms: Terms) -> Columns:
     """Position, rules and money of the seats before the first bar, by the names that `Seats` has for them."""
     kinds: dict[tuple[Rules, bool, bool, float], int] = {}
     alike = [
-        kinds.setdefault((sleeve.wishes.rules, sleeve.taxed, sleeve.conversion is not None, sleeve.lot), len(kinds))
+        kinds.setdefault((sleeve.signals.rules, sleeve.taxed, sleeve.conversion is not None, sleeve.lot), len(kinds))
         for sleeve in sleeves
     ]
     rows = np.array([_seat(terms, *kind) for kind in kinds]).reshape(-1, len(FLOATS))[alike].T
@@ -219,12 +219,12 @@ def _places(sleeves: Sequence[Sleeve], stretches: Mapping[int, int]) -> Columns:
         "series": np.array([keys[sleeve.key] for sleeve in sleeves], np.int64),
         "group": np.array([groups.get(sleeve.group, -1) for sleeve in sleeves], np.int64),
         "taxed": np.array([sleeve.taxed for sleeve in sleeves], np.int64),
-        "has": np.array([sleeve.wishes.has for sleeve in sleeves], np.int64),
+        "has": np.array([sleeve.signals.has for sleeve in sleeves], np.int64),
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Wanted:
+class AllSignals:
     """Exits, a bit per bar; entries, sleeve after sleeve, as numbers of bars; what they carry; where each begins."""
 
     leaving: BitArray
@@ -233,19 +233,19 @@ class Wanted:
     places: Columns
 
 
-def _wishes(sleeves: Sequence[Sleeve], begins: Mapping[int, int], ends: Mapping[int, int]) -> Wanted:
+def _all_signals(sleeves: Sequence[Sleeve], begins: Mapping[int, int], ends: Mapping[int, int]) -> AllSignals:
     for sleeve in sleeves:
-        if sleeve.wishes.size != len(sleeve.bars):
+        if sleeve.signals.size != len(sleeve.bars):
             raise ValueError(f"{sleeve.key}: signals must have one entry per bar, {len(sleeve.bars)} in all")
     first = np.array([begins[id(sleeve.bars)] for sleeve in sleeves], np.int64)
-    begin = np.array([ends[id(sleeve.bars)] - sleeve.wishes.size for sleeve in sleeves], np.int64)
+    begin = np.array([ends[id(sleeve.bars)] - sleeve.signals.size for sleeve in sleeves], np.int64)
     unseen = first - begin  # bars of each that no account sees
-    seen = [sleeve.wishes.entries_from(before) for sleeve, before in zip(sleeves, unseen.tolist(), strict=True)]
-    leaving = [np.zeros(1, np.uint8), *(sleeve.wishes.leaving for sleeve in sleeves)]
+    seen = [sleeve.signals.entries_from(before) for sleeve, before in zip(sleeves, unseen.tolist(), strict=True)]
+    leaving = [np.zeros(1, np.uint8), *(sleeve.signals.leaving for sleeve in sleeves)]
     entries = [np.zeros(0, np.int32), *(each for each, _ in seen)]
     levels = [np.zeros(0), *(each.reshape(-1) for _, each in seen)]
     shifts = np.repeat(begin.astype(np.int32), np.array([each.size for each, _ in seen], np.int64))
-    return Wanted(
+    return AllSignals(
         leaving=np.concatenate(leaving),
         entries=np.concatenate(entries) + shifts,
         levels=np.concatenate(levels),

@@ -139,7 +139,7 @@ class Signals(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Taxes on sales by time, and ticks: `grid_from` and `grid_table` say from when on which table holds.
+    """Taxes on sales by time, and ticks: `grid_from` and `grid_table` give the time from which each table holds.
 
     `table_begins` is where in `tick_from` (prices) and `tick` each table begins, and the last ends.
     """
@@ -207,7 +207,7 @@ class Moves(NamedTuple):
 
     `count`: how many there are. `order`: their numbers as they are counted; `account_trades`: those of the account
     trades, likewise; `begins`: room for a number for each step. While they are counted: `held`: the `n_held` account
-    trades that last, in no order; `place`: of each of these where it stands there.
+    trades that last, in no order; `place`: the place of each there.
     """
 
     step: Shorts

@@ -90,7 +90,7 @@ def value(seats: Seats, series: Series, k: int) -> float:
 
 
 def write_account_trade(seats: Seats, account_trades: AccountTradeColumns, k: int, cost: float, rate: float) -> None:
-    """The money of the next account trade, whose trade is written."""
+    """The money of the next account trade, which is written here."""
     d = account_trades.count[0]
     paid, price = account_trades.trades[d * TRADE + ENTRY_PRICE], account_trades.trades[d * TRADE + EXIT_PRICE]
     fees = seats.entry_fee[k] + cost + seats.borrowed[k]

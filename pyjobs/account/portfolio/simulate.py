@@ -79,7 +79,7 @@ class AccountTrade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SleeveName:
-    """What a account trade has to say of its sleeve; the sleeve itself, with its signals, need not be kept for it."""
+    """The account trade's view of its sleeve; the sleeve itself, with its signals, need not be kept for it."""
 
     key: SeriesKey
     setup: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pyjobs.account.portfolio.fx import Conversion
 from pyjobs.account.portfolio.krx import Grid
-from pyjobs.account.portfolio.wanted.wishes import Wishes
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.market.bars import Bars, SeriesKey
 
 
@@ -22,7 +22,7 @@ class Sleeve:
     key: SeriesKey
     setup: str
     bars: Bars
-    wishes: Wishes
+    signals: PackedSignals
     lot: float
     group: str = ""
     grid: Grid = ()

@@ -13,9 +13,9 @@ from pyjobs.account.portfolio.aligned_bars import aligned_bars_of
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, conversion, rates_of
 from pyjobs.account.portfolio.krx import Grid
+from pyjobs.account.portfolio.signals.of_series import Failed, Named, packed_signals_of
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.undecided import Undecided, worded
-from pyjobs.account.portfolio.wanted.wishes_of_series import Failed, Named, wishes_of
+from pyjobs.account.portfolio.strategy_errors import StrategyErrors, worded
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.release import one_at_a_time
 from pyjobs.market.desk.desk_file import Account, Instrument
@@ -42,11 +42,12 @@ def sleeves_of(
     setups: Mapping[str, Setup],
     *,
     second_core: bool = False,
-    undecided: Undecided | None = None,
+    strategy_errors: StrategyErrors | None = None,
 ) -> Sleeves:
     """Everything the account trades of the desk. `second_core`: half of the signals may be made in another process.
 
-    A setup that raises on a series is left out there and told to `undecided`, where that is given; else it ends this.
+    A setup that raises on a series is left out there and reported to `strategy_errors`, where that is given; else the
+    exception is raised.
     """
     left_out, wanted = [], {}
     converted: dict[int, Conversion | None] = {}
@@ -67,14 +68,14 @@ def sleeves_of(
             wanted[number], converted[number] = known, money
     aligned = aligned_bars_of(tuple(series.bars for series in traded), shared=second_core)
     failed: Failed = {}
-    made = wishes_of(aligned, wanted, second_core=second_core, failed=failed)
+    made = packed_signals_of(aligned, wanted, second_core=second_core, failed=failed)
     for number, errors in failed.items():
         instrument = traded[number].instrument
         left_out += [_left(instrument, f"{name} cannot be decided: {worded(error)}") for name, error in errors.items()]
-        if undecided is None:
+        if strategy_errors is None:
             with found_in(str(instrument.key)):
                 raise next(iter(errors.values()))
-        undecided.add(instrument, errors)
+        strategy_errors.add(instrument, errors)
     grids: dict[tuple[str, str, str], Grid] = {}
     sleeves = []
     for number, named in one_at_a_time(made.items(), lambda each: traded[each[0]].bars, for_good=True):
@@ -99,7 +100,7 @@ def _sleeves_on(
             key=instrument.key,
             setup=name,
             bars=bars,
-            wishes=wishes,
+            signals=packed,
             lot=lot,
             group=instrument.group,
             currency=instrument.currency,
@@ -107,12 +108,12 @@ def _sleeves_on(
             taxed=taxed,
             conversion=money,
         )
-        for name, wishes in made
+        for name, packed in made
     ]
 
 
 def _converted(snapshot: Snapshot, account: Account, series: Series, warm_up: int) -> tuple[Conversion | None, str]:
-    """How the series is converted (None: not at all, or not possible), and what to say of it."""
+    """How the series is converted (None: not at all, or not possible), and the line about that."""
     instrument, bars = series.instrument, series.bars
     if instrument.currency == account.currency or not warm_up:
         return None, ""
@@ -133,7 +134,7 @@ def _left(instrument: Instrument, why: str) -> dict[str, str]:
 
 
 def behind(snapshot: Snapshot, sleeves: Sequence[Sleeve]) -> list[dict[str, str]]:
-    """The series traded, or converted by, whose bars end before the session: then the last close stands."""
+    """The series traded, or converted by, whose bars end before the session: their last close is used."""
     used = {sleeve.key for sleeve in sleeves} | {sleeve.conversion.rates.key for sleeve in sleeves if sleeve.conversion}
     return [
         {

@@ -14,7 +14,7 @@ from utils.files import os_files
 
 
 def add_flags(parser: Parser) -> None:
-    """Add what to run on what, under whose conventions."""
+    """Add the flags that choose strategy, bars and conventions."""
     parser.add_argument(
         "--strategy", required=True, metavar="NAME", help="a file of strategies/ or pyjobs/strategy/library"
     )
@@ -28,7 +28,7 @@ def add_flags(parser: Parser) -> None:
     parser.add_argument("--end", metavar="DATE", help="last UTC day traded")
     parser.add_argument("--fee-bps", type=float, default=0.0, metavar="BPS", help="of each fill's notional (default 0)")
     parser.add_argument("--cash", type=float, default=1_000_000.0, help="per symbol (default 1000000)")
-    parser.add_argument("--semantics", choices=SEMANTICS, default="own", help="whose conventions (default own)")
+    parser.add_argument("--semantics", choices=SEMANTICS, default="own", help="the conventions of fills (default own)")
     parser.add_argument("--no-cache", action="store_true", help="do not keep or use the columns under data/cache")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pyjobs.account.single import engine
 from pyjobs.account.single.engine import Money, Result
-from pyjobs.account.single.look_ahead import refuse_or_tell
+from pyjobs.account.single.look_ahead import refuse_or_warn
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
 from pyjobs.market.cache.release import one_at_a_time
@@ -93,7 +93,7 @@ def material_of(request: Request, index: str | None) -> Material | None:
 
 
 def strategy_of(name: str, params: Mapping[str, int | float | str], *, source: str = "--strategy, --param") -> Setup:
-    """`make_setup` for what a command line asks for: what is wrong with it is wrong usage."""
+    """`make_setup` for a command line: an error of the strategy is wrong usage."""
     try:
         return make_setup(name, params, source=source, of_desk=False)
     except ConfigError as error:
@@ -168,7 +168,7 @@ def warn_of_index(setup: Setup, material: Material) -> None:
 
 def warn_of_look_ahead(request: Request, setup: Setup, material: Material) -> None:
     """Say that a strategy looks ahead where that was allowed. Raises BadDataError where not."""
-    found = refuse_or_tell(
+    found = refuse_or_warn(
         request.strategy, setup, material.series.values(), allowed=request.despite_look_ahead
     )  # fmt: skip
     print("".join(f"{line}\n" for line in found), end="")

@@ -70,7 +70,7 @@ class SymbolResult:
 
     @property
     def state(self) -> State:
-        """Where the fold stands after the last bar."""
+        """The fold's state after the last bar."""
         return State.of(self.vector.tolist())
 
     @property
@@ -83,7 +83,7 @@ class SymbolResult:
         return int((self.rows[:, REASON] == REASONS.index(reason)).sum())
 
     def bar_numbers(self, column: int) -> IntArray:
-        """The bars (0: the symbol's first) whose `ts_ms` stand in that column of `rows`; -1 for a time before."""
+        """The bars (0: the symbol's first) whose `ts_ms` are in that column of `rows`; -1 for a time before."""
         return np.searchsorted(self.bars.ts_ms, self.rows[:, column].astype(np.int64)).astype(np.int64)
 
     def net_returns(self, fee: float) -> FloatArray:

@@ -6,7 +6,7 @@ from pyjobs.strategy.kernel import ENTRY_PRICE, ENTRY_TS, SIDE, STILL_OPEN, TRAD
 from utils.native import Bytes, Floats, Ints
 
 EXIT_TS, EXIT_PRICE, REASON = 5, 6, 7  # of a trade row as the kernel writes it; its first four are the state's
-# Where it stands: worth, its deepest fall, its peak and its lowest since; cash; side, quantity and price paid of the
+# Its state: worth, its deepest fall, its peak and its lowest since; cash; side, quantity and price paid of the
 # open position; trades done.
 FINAL, DEEPEST, PEAK, LOWEST, CASH, POSITION, QUANTITY, PAID, DONE = range(9)
 STATE = 9
@@ -30,7 +30,7 @@ def alone(
 
 
 def begin(w: Floats, cash: float) -> None:
-    """Nothing but cash."""
+    """A flat account."""
     w[FINAL] = w[PEAK] = w[LOWEST] = w[CASH] = cash
     w[DEEPEST] = w[POSITION] = w[QUANTITY] = w[PAID] = w[DONE] = 0.0
 
@@ -39,7 +39,7 @@ def worth(
     ts: Ints, close: Floats, start: int, end: int, trades: Floats, n: int,
     fee: float, equity: Floats, has_equity: int, w: Floats,
 ) -> int:  # fmt: skip
-    """Equity at each close of bars [start, end), going on from where `w` stands. Returns how many trades count.
+    """Equity at each close of bars [start, end), continuing from the state `w`. Returns how many trades count.
 
     The peak begins at the cash. A fill spends all cash, fee included, in fractions; a short puts up its notional, and
     when it loses all of it or more, there is no further trade. Only the lowest value after each peak is divided by it:

@@ -1,4 +1,4 @@
-"""A strategy of the user's own that looks ahead earns what nobody can: it is refused, or its result is marked.
+"""A strategy of the user's own that looks ahead earns what is impossible: it is refused, or its result is marked.
 
 Those of the library are tested. Told is what the battery finds on the bars that are about to be backtested, the newest
 of the longest series: at every one of them, with only the bars it may see. `check_strategy` looks at more than that.
@@ -28,10 +28,10 @@ def findings(name: str, setup: Setup, series: Iterable[Bars]) -> list[str]:
 
     bars = longest.slice(max(0, len(longest) - 2 * setup.lookback - LOOKED_AT), len(longest))
     checks = (battery.looks_ahead, battery.depends_on_the_start)
-    return [what for check in checks for what in battery.told(check, setup, bars)]
+    return [what for check in checks for what in battery.problems(check, setup, bars)]
 
 
-def refuse_or_tell(name: str, setup: Setup, series: Iterable[Bars], *, allowed: bool) -> list[str]:
+def refuse_or_warn(name: str, setup: Setup, series: Iterable[Bars], *, allowed: bool) -> list[str]:
     """The lines that label a result that was asked for all the same. Raises BadDataError where it was not."""
     found = findings(name, setup, series)
     if found and not allowed:

@@ -29,7 +29,7 @@ NOTHING = np.zeros(1)  # never read
 
 
 class Stand(threading.local):
-    """Where this thread's `equity_loop.worth` stands."""
+    """The addresses of this thread's `equity_loop.worth`."""
 
     def __init__(self) -> None:
         self.state = np.empty(equity_loop.STATE)
@@ -77,7 +77,7 @@ class ManySets:
 
 
 def one_by_one(setups: Sequence[Setup], semantics: Semantics, bars: Bars) -> Sets:
-    """What each of them wants of `bars`."""
+    """The signals of each of them on `bars`."""
     wanted, rules = [], []
     for setup in setups:
         signals = setup.signals(bars)

@@ -23,7 +23,7 @@ class Prices(NamedTuple):
 
 
 class Sets(NamedTuple):
-    """What each set asks for, one set's bars after the other's; `has` and `rules`: a set's after the other's.
+    """The signals of each set, one set's bars after the other's; `has` and `rules`: a set's after the other's.
 
     As the kernel reads them. A column of levels that no set has may be empty.
     """

@@ -46,7 +46,7 @@ class Sweep:
 
 
 def strategies(name: str, combos: Iterable[Params], *, source: str) -> tuple[list[Params], list[Setup]]:
-    """The parameter sets that can be, and their strategies; a set whose windows do not ascend is left out.
+    """The possible parameter sets, and their strategies; a set whose windows do not ascend is left out.
 
     Raises ConfigError for anything else that is wrong with a set, UsageError when none is left.
     """

@@ -41,7 +41,9 @@ ACTIONS = ("none", "hold", "enter_long", "enter_short", "exit", "reverse_long", 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lane:
-    """What does not change while a journal grows. `days`: the market's day of each close, as a number."""
+    """The part of a loop that does not change while its journal grows. `days`: the market's day of each close, as a
+    number.
+    """
 
     exchange: str
     symbol: str
@@ -65,7 +67,7 @@ class Lane:
 
 @dataclass(slots=True, kw_only=True)
 class Stand:
-    """Where a loop stands after its last decided bar (`ts_ms` 0: before the first).
+    """The state of a loop after its last decided bar (`ts_ms` 0: before the first).
 
     `s`: the kernel's state; `p`: the purse, by the names in `one_bar`.
     """
@@ -85,17 +87,17 @@ class Stand:
 
     @property
     def cash(self) -> float:
-        """What is not in a position; all of it while there is none."""
+        """The cash outside the position; all money while there is none."""
         return self.p[MONEY]
 
     @property
     def equity(self) -> float:
-        """What all of it was worth at the last close."""
+        """The equity at the last close."""
         return self.p[WORTH]
 
     @property
     def day_equity(self) -> float:
-        """What it was worth when the market's day began."""
+        """The equity when the market's day began."""
         return self.p[DAY_WORTH]
 
     @property
@@ -188,13 +190,13 @@ class Decider:
         return f"{crc32(text.encode()):08x}"
 
     def _skip(self, i: int) -> int:
-        """What is told of a bar at which no entry can be decided; 0 for any other."""
+        """The code of a bar at which no entry can be decided; 0 for any other."""
         if i + 1 < self._lookback:
             return FEW_BARS
         return one_bar.CADENCE if self._broken[i] else one_bar.FEATURES if self._lacking[i] else 0
 
     def _opened(self, i: int, ts: float, killed: bool) -> tuple[int, list[str]]:
-        """Open and range of a bar; what is told of it, and the trades that ended."""
+        """Open and range of a bar; the code of what happened, and the trades that ended."""
         out, sizes, p = self._out, self._sizes, self.stand.p
         found, n = divmod(
             one_bar.opened(
@@ -211,7 +213,7 @@ class Decider:
     def _wished(self, i: int, ts: float, blocked: str, check: Check | None) -> tuple[int, str, str]:
         """Signals become orders, unless something forbids it: orders, what refused one, what the limits saw."""
         s, refused, risk = self.stand.s, "", ""
-        orders = one_bar.wishes(
+        orders = one_bar.orders_of(
             s, self._rules, ts, self._high[i], self._low[i], float(self._entry[i]), self._leaving[i],
             "flatten" in blocked, self._stop[i], *self._inputs.distances(i),
         )  # fmt: skip

@@ -49,7 +49,7 @@ def opened(
     s: Floats, r: Floats, p: Floats, ts: float, price: float, high: float, low: float, killed: bool, at_stop: bool,
     fee: float, out: Floats, sizes: Floats, at: int, w: Floats, bar_ts: Ints, bar_close: Floats,
 ) -> int:  # fmt: skip
-    """Open and range of a bar: what is told of it (0: nothing happened) times four, plus how many trades ended.
+    """Open and range of a bar: the code of what happened (0: nothing) times four, plus the number of trades that ended.
 
     They go to `out` from its row `at` on (room for three), their quantities to `sizes`. `at_stop`: a stop that the open
     has jumped over fills at the stop (live), not at the open. The last three: room for `worth` and the bar it sees.
@@ -99,7 +99,7 @@ def emptied(s: Floats) -> None:
 
 
 def valued(s: Floats, p: Floats, close: float) -> None:
-    """What is held is worth at a close."""
+    """The worth of the position at a close."""
     if s[SIDE] == 0.0:
         p[WORTH] = p[MONEY]
     else:
@@ -107,12 +107,12 @@ def valued(s: Floats, p: Floats, close: float) -> None:
 
 
 def new_day(p: Floats, day: float) -> None:
-    """What a day's loss is counted from."""
+    """The equity from which a day's loss is counted."""
     if p[DAY] != day:
         p[DAY], p[DAY_WORTH] = day, p[WORTH]
 
 
-def wishes(
+def orders_of(
     s: Floats, r: Floats, ts: float, high: float, low: float, entry: float, leaving: int, flattens: bool,
     stop: float, distance: float, target: float, trail: float,
 ) -> int:  # fmt: skip
@@ -124,7 +124,7 @@ def wishes(
 
 
 def done_at_close(s: Floats, orders: int) -> int:
-    """What is done at a close, times 32, plus what is told of it. `orders`: of `wishes`, less what was forbidden."""
+    """The action at a close, times 32, plus its code. `orders`: of `orders_of`, less what was forbidden."""
     if orders & 1:
         if orders & 2:
             return 32 * (TURN_LONG if s[ORDER] > 0.0 else TURN_SHORT) + ENTERING

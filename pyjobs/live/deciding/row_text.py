@@ -1,7 +1,8 @@
 """The deterministic cells of decisions as bytes, held against those of a file; to be compiled (see utils/native).
 
 A number is written as `core` and `cells` write it: the shortest text that reads as it, whole ones of a state without a
-point. One that is not finite is no number of a journal: such a row is said to be another, and looked at by `core`.
+point. A number that is not finite is no number of a journal: such a row is reported as different, and looked at by
+`core`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from pyjobs.live.deciding.one_bar import (
     done_at_close,
     new_day,
     opened,
+    orders_of,
     valued,
-    wishes,
 )
 from pyjobs.live.journal.line_loops import ALL_ONES, COMMA, LETTER_A, SEAL, ZERO, summed
 from pyjobs.strategy.kernel import (
@@ -48,7 +49,7 @@ PREFIX, IDENTITY, FLAT, LAST, FIRST_SIDE, FIRST_ACTION, FIRST_TOLD = 0, 1, 2, 3,
 
 
 class Bench(NamedTuple):
-    """What a fold stands on: the state, the purse and their bits, the rules, room for one bar and for one line."""
+    """The memory of a fold: the state, the purse and their bits, the rules, room for one bar and for one line."""
 
     s: Floats
     s_bits: Ints
@@ -143,7 +144,7 @@ def rows_written(
 ) -> int:  # fmt: skip
     """Decide bars [start, end), about which nothing is recorded, and write their lines to `out`; how many bytes.
 
-    What stands behind the deterministic cells, the line's end included, is the last label. Trades as in `rows_alike`.
+    The text after the deterministic cells, the line's end included, is the last label. Trades as in `rows_alike`.
     """
     at = 0
     for i in range(start, end):
@@ -160,7 +161,7 @@ def one_row(
 ) -> int:  # fmt: skip
     """Bar `i` decided, and its deterministic cells in the bench's line: how many bytes; -1 where a record differs.
 
-    `forbids`: what was recorded; with `is_recorded` it says also what followed by itself: a skip, no cash.
+    `forbids`: what was recorded; with `is_recorded` also what followed by itself: a skip, no cash.
     """
     s, p, before = bench.s, bench.p, bench.s[SIDE]
     new_day(p, series.day[i])
@@ -188,7 +189,7 @@ def filled(
     bench: Bench, series: Series, i: int, killed: bool, at_stop: bool, fee: float, row: int,
     trades: Floats, sizes: Floats, ended: Ints,
 ) -> int:  # fmt: skip
-    """`opened` of one bar, where there is anything to fill; what is told of it."""
+    """`opened` of one bar, where there is anything to fill; the code of what happened."""
     s = bench.s
     if s[SIDE] == 0.0 and s[ORDER] == 0.0:
         return 0
@@ -206,11 +207,11 @@ def filled(
 
 
 def at_its_close(bench: Bench, series: Series, i: int, forbids: int) -> int:
-    """`wishes` of one bar, where there is anything to wish, less what is forbidden; `done_at_close` of it."""
+    """`orders_of` of one bar, where there is a signal, less what is forbidden; `done_at_close` of it."""
     s, has = bench.s, series.has
     if s[SIDE] == 0.0 and series.entry[i] == 0:
         return done_at_close(s, 0)
-    orders = wishes(
+    orders = orders_of(
         s, bench.r, float(series.ts[i]), series.high[i], series.low[i], float(series.entry[i]),
         int(series.leaving[i]), forbids & FLATTENED != 0,
         series.stop[i] if has & HAS_STOP else nan,
@@ -260,7 +261,7 @@ def write_row(
 
 
 def put_label(against: Against, number: int, line: Bytes, at: int) -> int:
-    """A text that stands in many rows, its comma included; where it ends."""
+    """A text that is in many rows, its comma included; where it ends."""
     for i in range(against.label_starts[number], against.label_starts[number + 1]):
         line[at] = against.labels[i]
         at += 1
@@ -281,7 +282,7 @@ def put_number(value: float, bits: int, powers: Ints, found: Ints, line: Bytes, 
 
 
 def put_exact(value: float, bits: int, powers: Ints, found: Ints, line: Bytes, at: int) -> int:
-    """A number as Python's `repr`; for one that is not finite a byte that stands in no journal."""
+    """A number as Python's `repr`; for one that is not finite a byte that no journal has."""
     if value - value != 0.0:
         line[at] = UNKNOWN
         return at + 1

@@ -1,4 +1,4 @@
-"""Where a loop stands, from its files alone; trades that a kill kept from the file are made again from the bars."""
+"""A loop's state, from its files alone; trades that a kill kept from the file are made again from the bars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATE, CASH, QUANTITY, EQUITY, DAY_EQUITY, BLOCKED, DECIDED_AT = (
 
 
 def stand_after(lane: Lane, row: Row) -> Stand:
-    """Where a loop stands after that decision. Raises BadDataError for cells that cannot be."""
+    """The loop's state after that decision. Raises BadDataError for cells that cannot be."""
     try:
         ts_ms = int(row[names.TS_MS])
         cash, quantity, equity, day_equity = (float(row[k]) for k in (CASH, QUANTITY, EQUITY, DAY_EQUITY))
@@ -31,7 +31,7 @@ def stand_after(lane: Lane, row: Row) -> Stand:
 
 
 def restored(journal: Journal, lane: Lane) -> Stand:
-    """Where the journal's loop stands. Trades that its decisions do not know go; those that are missing are added."""
+    """The state of the journal's loop. Trades that its decisions do not know go; those that are missing are added."""
     last = journal.decisions[-1] if journal.decisions else None
     stand = stand_after(lane, last) if last else Stand.first(lane.money)
     known = int(journal.trades[-1][NUMBER]) if journal.trades else 0
@@ -40,7 +40,7 @@ def restored(journal: Journal, lane: Lane) -> Stand:
         kept = journal.trades[: len(journal.trades) - len(beyond)]
         if not kept and stand.trades:  # a step looks at two rows, a start at ten thousand
             raise LookDeeper if len(journal.trades) <= 2 else _apart(journal, known, stand.trades)
-        journal.files["trades"].drop(beyond, kept[-1][-1] if kept else "", "trades whose decision had not been written")
+        journal.files["trades"].drop(beyond, kept[-1][-1] if kept else "", "trades without a written decision")
         journal.trades = kept
     elif known < stand.trades:
         _add_missing(journal, lane, known)
@@ -67,7 +67,7 @@ def _add_missing(journal: Journal, lane: Lane, known: int) -> None:
             lines += [f"{trade},{row[DECIDED_AT]}" for trade in missing]
     journal.files["trades"].append(lines)
     journal.files["trades"].sync()
-    journal.files["trades"].told.append(f"trades.csv: {len(lines)} trades added that the decisions show")
+    journal.files["trades"].repairs.append(f"trades.csv: {len(lines)} trades added that the decisions show")
 
 
 def recorded(cell: str) -> str:

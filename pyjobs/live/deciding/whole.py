@@ -1,6 +1,7 @@
 """Whole stretches of a journal decided at once, compiled, and held against the lines of a file.
 
-It says that each line is the same, or nothing: why one is not is told by `core`, a bar at a time. Both run `one_bar`.
+It reports only "every line is the same"; for a line that is not, `core` finds the reason, a bar at a time. Both run
+`one_bar`.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class Ended(NamedTuple):
 
 
 def forbids_of(cell: str) -> int:
-    """What stands in a `blocked_by` cell, as `row_text` reads it; OTHER for a cell that is no loop's."""
+    """The content of a `blocked_by` cell, as `row_text` reads it; OTHER for a cell that no loop writes."""
     words = cell.split("+") if cell else []
     broke = words[-1:] == ["no_cash"]
     words = words[: len(words) - broke]
@@ -97,7 +98,9 @@ def same_trades(lane: Lane, ended: Ended, lines: Rows) -> bool:
 
 
 class _Ready(NamedTuple):
-    """What the loops are given of a stretch, and what they fill: trades, quantities, and at which line each ended."""
+    """The input of the loops for a stretch, and the arrays they fill: trades, quantities, and the line at which each
+    ended.
+    """
 
     given: list[object]
     filled: tuple[FloatArray, FloatArray, np.ndarray]
@@ -148,13 +151,13 @@ def rows_of_backtest(lane: Lane, seen: Seen, first: int, last_cells: str) -> tup
 
 
 def _begun(lane: Lane) -> Stand:
-    """Nothing but cash, as arrays."""
+    """A flat account, as arrays."""
     begun = Stand.first(lane.money)
     return Stand(s=np.array(begun.s), p=np.array(begun.p, np.float64))  # type: ignore[arg-type]  # in one piece each
 
 
 def _ready(lane: Lane, held: Stand, known: Signalled, start: int) -> _Ready | None:
-    """What of a stretch is the same for either loop; None where a bar's number is not finite."""
+    """The input that both loops share for a stretch; None where a bar's number is not finite."""
     seals = _seals(known)
     if seals is None:
         return None

@@ -55,7 +55,7 @@ def of_replay(log: Log, lane: Lane, apart: Apart, code: str) -> str:
 
 
 def variants(log: Log, at: int) -> Iterator[tuple[str, str]]:
-    """What else may have been in force when the row was decided, and what that would be called."""
+    """The other settings that may have been in force when the row was decided, and their names."""
     row = log.decisions[at]
     own = recorded(row[BLOCKED])
     late = row[LATE] == "1" or any(each[LATE] == "1" for each in log.decisions[max(0, at - 1) : at + 2])

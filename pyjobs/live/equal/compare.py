@@ -48,7 +48,7 @@ class Mismatch:
 
 @dataclass(slots=True, kw_only=True)
 class Compared:
-    """What a comparison found. `excused`: stretches [first, last] that recorded events explain, and by which."""
+    """The result of a comparison. `excused`: stretches [first, last] that recorded events explain, and by which."""
 
     first_ms: int = 0
     last_ms: int = 0

@@ -1,4 +1,4 @@
-"""A whole journal read and checked, live or a backtest's: what a comparison stands on."""
+"""A whole journal read and checked, live or a backtest's: the input of a comparison."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class BadLine(BadDataError):
 class Log:
     """Every decision and trade of one tag, as cells; of a live one also its bars and events.
 
-    `begun_ms`: the close of the first bar that was decided, by bars.csv and by events.csv; 0 where one does not say."""
+    `begun_ms`: the close of the first bar that was decided, by bars.csv and by events.csv; 0 where one has no such
+    line."""
 
     place: Place
     decisions: Rows
@@ -118,7 +119,7 @@ def read(place: Place, *, live: bool) -> Log:
 
 
 def _begun(decisions: Rows, bars: Rows, events: Rows, path: Path) -> tuple[int, int]:
-    """See `Log.begun_ms`. A journal that began anew in an old folder has several such events: the last one counts.
+    """See `Log.begun_ms`. A journal that was begun again in an old folder has several such events: the last one counts.
 
     Raises BadLine where the bars are not some of warm-up, and then those that were decided.
     """
@@ -159,7 +160,7 @@ def _text(path: Path) -> bytes:
 
 
 def around_in(path: Path, ts_ms: int, more: int) -> list[str]:
-    """The first line of that time as it stands in the file, and so many on either side; none where there is none."""
+    """The first line of that time as it is in the file, and so many on either side; none where there is none."""
     try:
         found = _text(path).decode("utf-8", "replace").split("\n")
     except (BadLine, OSError):
@@ -223,7 +224,7 @@ def _time_of(cells: list[str]) -> int:
 
 
 def spec_of(log: Log) -> Spec:
-    """What the log is, by its first row. Raises ConfigError."""
+    """The kind of the log, by its first row. Raises ConfigError."""
     row = log.decisions[0]
     exchanges = load_exchanges(config.own_or_default("exchanges.yaml"))
     stored = symbol_at(exchanges[row[0]], row[1]) if row[0] in exchanges else row[1]

@@ -30,7 +30,7 @@ class Apart:
 def replay(log: Log, lane: Lane) -> Apart | None:
     """The first row that does not follow from the recorded inputs; None when each does. Trades included.
 
-    Compiled loops say whether all rows do; where one may not, the core decides them a bar at a time and says which.
+    Compiled loops check whether all rows do; where one may not, the core decides them a bar at a time and names it.
     """
     times, known = log.decisions.ts_ms, log.bars.ts_ms
     at = np.searchsorted(known, times)
@@ -70,7 +70,7 @@ def _by_bar(log: Log, lane: Lane, at: np.ndarray, lost: Apart | None) -> Apart |
 
 
 def forbidden(rows: Rows) -> np.ndarray:
-    """What stands in each row's `blocked_by`, as `whole.same_rows` takes it, int8; OTHER where that cannot be."""
+    """Each row's `blocked_by`, as `whole.same_rows` takes it, int8; OTHER where that is not possible."""
     found, known = np.zeros(len(rows), np.int8), dict[str, int]()
     marked = np.flatnonzero(~(rows.has(BLOCKED, b"") & rows.has(LATE, b"0")))
     for k, text in zip(marked.tolist(), rows.cells(LATE, BLOCKED + 1, marked), strict=True):

@@ -29,7 +29,7 @@ KIND = EVENTS.index("kind")
 
 @dataclass(slots=True, kw_only=True)
 class Verdict:
-    """What came of it; `cause` and `first` of the first mismatch, in the order replay, decisions, trades."""
+    """The result; `cause` and `first` of the first mismatch, in the order replay, decisions, trades."""
 
     live_tag: str
     other_tag: str
@@ -147,7 +147,9 @@ def _refolded(made: Verdict, live: Log, other: Log, spec: Spec, stored: Seen | N
 
 
 def _explainer(live: Log, spec: Spec, stored: Seen | None) -> Explain:
-    """What explains a difference at a row: its own words; with the store's bars also a bar that is another there."""
+    """The explanation of a difference at a row: the row's own words; with the store's bars also a bar that differs
+    there.
+    """
     if stored is None:
         return by_events
     lookback = spec.lane(f"tag {live.place.tag}").lookback

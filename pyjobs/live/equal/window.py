@@ -32,7 +32,7 @@ ENGINE_CELLS = (3, 5, 6, 7, 8, 9, 10, 11)  # ts, side, signal, entry, price, sto
 def decided(lane: Lane, seen: Seen, start_ms: int) -> tuple[list[str], list[str]]:
     """The deterministic cells of each bar from `start_ms` on, and the trades; see the module.
 
-    Raises NightdeskError where core and engine disagree: that is a bug of ours. The engine knows no split, and in other
+    Raises NightdeskError where core and engine disagree: that is a bug of ours. The engine has no splits, and in other
     shares prices round otherwise; so a window with one is the core's alone.
     """
     begin = int(np.searchsorted(seen.bars.ts_ms, start_ms))

@@ -1,6 +1,6 @@
 """The nightly check of a loop: every line of its journal, replay, a backtest of its whole window, the restart drill.
 
-What came of it stands in data/live/checks/<tag>.json, and is what the go-live report goes by.
+The result is in data/live/checks/<tag>.json, which the go-live report reads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NEVER = "it was not reached"
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found. `result`: PASS, FAIL or NOT YET; `told`: lines to read; `drill`: what went wrong, or "".
+    """The result of a check. `result`: PASS, FAIL or NOT YET; `lines`: lines to read; `drill`: what went wrong, or "".
 
     `of`: as `name_of`; `code`: what decided it, as `spec.code_of`."""
 
@@ -38,7 +38,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     trades: int = 0
     explained: int = 0
     result: str = "FAIL"
-    told: list[str] = []
+    lines: list[str] = msgspec.field(default_factory=list, name="told")
     drill: str = ""
 
     @property
@@ -48,17 +48,18 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def file_of(tag: str) -> Path:
-    """Where a loop's last check stands."""
+    """The file of a loop's last check."""
     return paths.data_dir() / "live/checks" / f"{tag}.json"
 
 
 def check(spec: Spec, now_s: float) -> Checked:
-    """Check one loop and write what came of it. What cannot be read is a FAIL that names it; what nobody has foreseen
-    (a strategy of one's own may raise anything) is one, too, and is raised."""
+    """Check one loop and write what came of it. An unreadable file is a FAIL that names it; an unexpected exception (a
+    user's strategy may raise anything) is one, too, and is raised.
+    """
     try:
         done = _checked(spec, now_s)
     except Exception as error:
-        _write(spec, Checked(at_s=now_s, told=[one_line(error)], drill=NEVER))
+        _write(spec, Checked(at_s=now_s, lines=[one_line(error)], drill=NEVER))
         raise
     return _write(spec, done)
 
@@ -72,7 +73,7 @@ def _write(spec: Spec, done: Checked) -> Checked:
 
 
 def name_of(spec: Spec) -> str:
-    """Which journal a check is about: a loop that was given another series or strategy is another."""
+    """The identity of a check's journal: a loop with another series or strategy is a different one."""
     return f"{spec.place.name} {spec.fingerprint}"
 
 
@@ -85,13 +86,13 @@ def _checked(spec: Spec, now_s: float) -> Checked:
         result = "PASS" if made.passed else "FAIL"
         return Checked(
             at_s=now_s, last_ms=last_ms, rows=rows, trades=found.live_trades, explained=found.explained,
-            result=result, told=outcome, drill=drilled(spec),
+            result=result, lines=outcome, drill=drilled(spec),
         )  # fmt: skip
     except MissingInputError as error:
         begun = spec.place.bars.exists()  # then decisions have been there
-        return Checked(at_s=now_s, result="FAIL" if begun else "NOT YET", told=[str(error)], drill=NOT_YET)
+        return Checked(at_s=now_s, result="FAIL" if begun else "NOT YET", lines=[str(error)], drill=NOT_YET)
     except (NightdeskError, OSError, ValueError) as error:
-        return Checked(at_s=now_s, told=[str(error)], drill="the journal cannot be read")
+        return Checked(at_s=now_s, lines=[str(error)], drill="the journal cannot be read")
 
 
 def _judged(spec: Spec) -> tuple[Verdict, int, int]:
@@ -103,7 +104,7 @@ def _judged(spec: Spec) -> tuple[Verdict, int, int]:
     own = spec_of(log)
     lane, code = own.lane(f"tag {spec.tag}"), code_of(own.strategy)
     found = verdict.judged(made, log, window.as_log(log, lane, code=code), made_here=True)
-    if not found.passed:  # what is told as a failure is of the core, a bar at a time
+    if not found.passed:  # a reported failure is the core's, a bar at a time
         made = Verdict(live_tag=made.live_tag, other_tag=made.other_tag)
         found = verdict.judged(made, log, window.as_log(log, lane, code=code, by_bar=True), made_here=True)
     return found, log.last_ms, len(log.decisions)
@@ -116,7 +117,7 @@ def as_json(done: Checked) -> dict[str, Any]:
 
 
 def unproven(spec: Spec, done: Checked) -> str:
-    """Why a check says nothing of what decides now: it was of other code. Empty where it was of this code."""
+    """Why a check does not apply to what decides now: it was of other code. Empty where it was of this code."""
     if done.code == (now := code_of(spec.strategy)):
         return ""
     since = utc_text(round(done.at_s * 1000))
@@ -124,7 +125,7 @@ def unproven(spec: Spec, done: Checked) -> str:
 
 
 def last_of(tag: str) -> Checked | None:
-    """What the last check of a loop found; None where there was none, or its file is torn."""
+    """The result of a loop's last check; None where there was none, or its file is torn."""
     try:
         return msgspec.json.decode(os_files.held_bytes(file_of(tag)), type=Checked)
     except (OSError, msgspec.MsgspecError, RecursionError):

@@ -27,7 +27,7 @@ DECIDED_AT = names.DECISIONS.index("decided_at")
 
 
 def drilled(spec: Spec) -> str:
-    """What went wrong; empty where it came back and decided its last bar as before. The journal is not touched."""
+    """The failure; empty where the copy came back and decided its last bar as before. The journal is not touched."""
     with tempfile.TemporaryDirectory(prefix="nightdesk-drill-") as folder:
         twin = replace(spec, home=Path(folder))
         with still(spec.place):
@@ -39,7 +39,7 @@ def drilled(spec: Spec) -> str:
         try:
             return _torn_and_back(twin)
         except (NightdeskError, OSError, ValueError) as error:
-            return str(error).replace(folder, str(paths.data_dir()))  # a copy that is gone helps nobody
+            return str(error).replace(folder, str(paths.data_dir()))  # a copy that is gone is of no use
 
 
 def _torn_and_back(twin: Spec) -> str:

@@ -82,7 +82,7 @@ def _equal(spec: Spec, now_s: float) -> Gate:
     elif done is not None and done.result == "PASS":
         text += f": {done.rows} decisions, {done.trades} trades, {done.explained} explained"
     elif done is not None:
-        text += ": " + next((line for line in done.told if line.startswith("Cause")), done.told[-1])
+        text += ": " + next((line for line in done.lines if line.startswith("Cause")), done.lines[-1])
     green = fresh and done is not None and done.result == "PASS" and not unproven
     return _gate("equivalence PASS", green, text, check.file_of(spec.tag), age)
 

@@ -44,7 +44,7 @@ def strip(spec: Spec, store: BarStore, now_ms: int) -> list[Cell]:
 
 
 def _add_missing(cells: dict[int, Cell], spec: Spec, store: BarStore, now_ms: int) -> None:
-    """What was due after the first of them and is not there, or not decided; a loop leaves out the newest stored."""
+    """The bars after the first that are missing, or not decided; a loop leaves out the newest stored one."""
     first, until = min(cells), now_ms - TIMEFRAME_MS[spec.timeframe] - SLACK_MS
     newest = store.newest(spec.key)
     stored = store.read(spec.key, start_ms=first, end_ms=until).ts_ms.tolist()

@@ -1,4 +1,4 @@
-"""What is found of the gates between the loops and money, and the bars around it: a table, for people and monitors."""
+"""The gates between the loops and money, and strips of their bars: a table, for people and monitors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GoLive(msgspec.Struct, frozen=True, kw_only=True):
-    """All loops, as they stood at `at_s`."""
+    """The state of all loops at `at_s`."""
 
     at_s: float
     loops: list[Standing]
@@ -62,7 +62,7 @@ def as_lines(found: GoLive) -> list[str]:
 
 
 def as_json(found: GoLive) -> dict[str, object]:
-    """For monitors: what the table says, and of each loop its verdict."""
+    """The table for monitors, with the verdict of each loop."""
     content: dict[str, object] = msgspec.to_builtins(found)
     content["loops"] = [
         {"verdict": "GO" if loop.green else "NO-GO", **msgspec.to_builtins(loop)} for loop in found.loops

@@ -1,1 +1,1 @@
-"""What a loop has decided, in files that survive it."""
+"""A loop's decisions, in files that survive it."""

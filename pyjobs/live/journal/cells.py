@@ -23,7 +23,7 @@ def number(value: float) -> str:
 
 
 def number_in(cell: str) -> float:
-    """What `number` wrote."""
+    """The inverse of `number`."""
     return nan if cell == "-" else float(cell)
 
 

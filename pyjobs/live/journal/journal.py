@@ -1,7 +1,8 @@
 """The four files of one instance, opened so that they agree: decisions, bars, trades, events.
 
-Written in this order: bars, synced; then trades and decisions, synced. So after a kill bars may be more than was
-decided (they go), trades may be more or fewer than the decisions say (they go, or are made again from the bars).
+Written in this order: bars, synced; then trades and decisions, synced. So after a kill there may be more bars than
+decisions (they are cut off), and more or fewer trades than decisions have (they are cut off, or made again from the
+bars).
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class LookDeeper(Exception):
 
 
 class Identity(NamedTuple):
-    """Whose journal it must be."""
+    """The loop of the journal."""
 
     exchange: str
     symbol: str
@@ -82,7 +83,7 @@ class Journal:
         if deep and len(self.decisions) <= look:
             self._refuse_headless()
         self._drop_undecided(last, deep=deep)
-        return [entry for file in self.files.values() for entry in file.told]
+        return [entry for file in self.files.values() for entry in file.repairs]
 
     def _refuse_foreign(self) -> None:
         """Raises ConfigError for a file of another series, strategy or parameters."""
@@ -164,7 +165,7 @@ class Journal:
             raise
 
     def sync(self) -> None:
-        """What was appended is on the disk. `synced` False leaves it to the caller when."""
+        """Returns once the appended lines are on the disk. `synced` False leaves it to the caller when."""
         for name in ("bars", "trades", "decisions"):
             self.files[name].sync()
 
@@ -187,7 +188,7 @@ class Journal:
         assert kind in names.EVENT_KINDS
         clean = detail.replace(",", ";").replace("\n", " ").replace('"', "'")[:300]
         file = self.files["events"]
-        if not file.size and not file.told:
+        if not file.size and not file.repairs:
             file.tail(1)
         if not file.path.parent.is_dir():
             file.path.parent.mkdir(parents=True, exist_ok=True)
@@ -216,7 +217,7 @@ class Journal:
 
 
 def refuse_disorder(file: LinesFile, rows: Sequence[Row], *, strictly: bool) -> None:
-    """Raises BadDataError where times do not grow: a block came twice, after a restore say, or was moved."""
+    """Raises BadDataError where times do not grow: a block came twice, after a restore for example, or was moved."""
     before = -1
     for row in rows:
         try:

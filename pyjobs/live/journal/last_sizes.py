@@ -1,4 +1,4 @@
-"""What the last step left behind it: bytes and times of the journal's files. A step looks longer at others.
+"""The sizes and times of the journal's files after the last step. A step looks longer at others.
 
 Not synced: what is lost costs a longer look.
 """
@@ -46,6 +46,6 @@ def refuse_cut(place: Place) -> None:
     if gone > A_TORN_LINE:
         raise BadDataError(
             f"{place.decisions}: is {gone} bytes shorter than the last step left it: it was cut, or an older copy was "
-            f"put back. Nothing was written; put the file of before back, or remove {FILE} beside it to go on from "
+            f"put back. Nothing was written; put the earlier file back, or remove {FILE} next to it to go on from "
             "here, late"
         )

@@ -46,7 +46,9 @@ def scan(
 
 
 def is_sealed(text: Bytes, begins: int, end: int, is_first: bool, tables: Ints) -> bool:
-    """Whether the line [begins, end) ends in the checksum of the one before, a comma and all that stands before it."""
+    """Whether the line [begins, end) ends in the checksum of the line before and of all of its own bytes before the
+    last comma.
+    """
     at = end - SEAL
     if at - 1 < begins or text[at - 1] != COMMA:
         return False
@@ -85,7 +87,7 @@ def summed(text: Bytes, start: int, end: int, crc: int, tables: Ints) -> int:
 
 
 def whole_number(text: Bytes, start: int, end: int) -> int:
-    """The number of up to fifteen digits that stands there; -1 for anything else."""
+    """The number of up to fifteen digits at that place; -1 for anything else."""
     if not 0 < end - start <= EXACT_DIGITS:
         return -1
     value = 0
@@ -139,7 +141,9 @@ def read_floats(
 
 
 def plain_numbers(text: Bytes, ends: Shorts, rows: int, width: int, columns: Ints, count: int, dashed: int) -> int:
-    """How many of the first rows have in each of those columns what `is_number` says is one; or in `dashed` a minus."""
+    """How many of the first rows have in each of those columns a number, as `is_number` defines it; or in `dashed` a
+    minus.
+    """
     for row in range(rows):
         for c in range(count):
             place = row * width + columns[c]

@@ -49,7 +49,7 @@ class LinesFile:
     columns: tuple[str, ...]
     size: int = 0
     last: str = ""
-    told: list[str] = field(default_factory=list)
+    repairs: list[str] = field(default_factory=list)
     _fd: int = -1
     _made: bool = False
     _unsynced: bool = False
@@ -172,7 +172,7 @@ class LinesFile:
     def _cut(self, end: int, size: int) -> None:
         if size == end:
             return
-        self.told.append(f"{self.path.name}: {size - end} bytes of an unfinished write cut off")
+        self.repairs.append(f"{self.path.name}: {size - end} bytes of an unfinished write cut off")
         os.truncate(self.path, end)
 
     def drop(self, rows: Sequence[Row], last: str, what: str) -> None:
@@ -180,13 +180,13 @@ class LinesFile:
         if not rows:
             return
         self.size -= sum(len(",".join(row).encode()) + 1 for row in rows)
-        self.told.append(f"{self.path.name}: {len(rows)} lines cut off: {what}")
+        self.repairs.append(f"{self.path.name}: {len(rows)} lines cut off: {what}")
         self.last = last
         os.truncate(self.path, self.size)
 
     def clear(self, what: str) -> None:
         """Cut off all but the heading."""
-        self.told.append(f"{self.path.name}: all lines cut off: {what}")
+        self.repairs.append(f"{self.path.name}: all lines cut off: {what}")
         self.back_to((len(self.heading.encode()), ""))
 
     def back_to(self, mark: tuple[int, str]) -> None:

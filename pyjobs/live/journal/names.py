@@ -1,4 +1,4 @@
-"""The columns of the journal, and every word that stands in them: one table for journal, trades and runbook."""
+"""The columns of the journal, and every word in them: one table for journal, trades and runbook."""
 
 from __future__ import annotations
 

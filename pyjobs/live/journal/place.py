@@ -25,7 +25,7 @@ class Place:
 
     @classmethod
     def of_decisions(cls, path: Path) -> Place:
-        """The place whose `decisions` this is; its symbol is as in the folder's name, `BTC_USD` for `BTC/USD`."""
+        """The place of this `decisions` file; its symbol is as in the folder's name, `BTC_USD` for `BTC/USD`."""
         tag, folder, timeframe = path.parts[-4:-1]
         return cls(tag=tag, symbol=symbol_of(folder) or folder, timeframe=timeframe)
 
@@ -54,7 +54,7 @@ class Place:
 
     @property
     def events(self) -> Path:
-        """What happened besides."""
+        """The file of other events."""
         return self.folder / "events.csv"
 
     @property
@@ -69,7 +69,7 @@ class Place:
 
     @property
     def lock(self) -> Path:
-        """Who holds it has the files for himself."""
+        """Its holder has the files to itself."""
         return paths.locks_dir() / f"live-{self.name}.lock"
 
 

@@ -1,4 +1,4 @@
-"""What changes stored files when their format changes: `to_N_what.py` brings them from format N-1 to N.
+"""Migrations of stored files: `to_N_what.py` brings them from format N-1 to N.
 
 Each has two functions. `left(data)` yields the files below data/ that are still of the old format, found by looking at
 them. `change(path)` brings one to the new format, whole or not at all (`utils.files.atomic`, one SQLite transaction),

@@ -61,8 +61,8 @@ def find(
 ) -> Found:
     """The bars of benchmark `name` with closes in [start_ms, end_ms], from the first provider that has them all.
 
-    `providers` asks only these; `since_ms` is from where a provider is asked, when not from `start_ms`.
-    Raises ExternalDataUnavailable when no provider has any, of the kind of the last one that could have known.
+    `providers` limits the providers; `since_ms` is the start of a request, when not `start_ms`. Raises
+    ExternalDataUnavailable when no provider has any, of the kind of the last one that could have known.
     """
     benchmark, market = policy.benchmarks[name], policy.market_of(name)
     target_ms = last_close_ms(market, end_ms, now_s)
@@ -180,7 +180,8 @@ def series_key(name: str, benchmark: BenchmarkSource, source: str) -> SeriesKey:
 
 
 def keep(key: SeriesKey, fetched: Fetched, store: BarStore) -> None:
-    """Write what a provider delivered into its own series; all of it anew where a dividend has moved the stored prices.
+    """Write what a provider delivered into its own series; replace the series where a dividend has moved the stored
+    prices.
 
     Raises BadDataError where two adjustments would meet, and for raw prices that have been rescaled.
     """

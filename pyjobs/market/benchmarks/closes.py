@@ -46,7 +46,7 @@ class Closes:
         return [dt.date.fromisoformat(str(day)) for day in self.days]
 
     def sha256(self) -> str:
-        """A fingerprint of days and closes, to tell whether they changed."""
+        """A fingerprint of days and closes, to see whether they changed."""
         return hashlib.sha256(self.days.astype("datetime64[D]").tobytes() + self.close.tobytes()).hexdigest()
 
     def at(self, sessions: Sequence[dt.date]) -> FloatArray:
@@ -83,7 +83,7 @@ class Places:
 
 
 def source_of(name: str, policy: Policy) -> BenchmarkSource:
-    """What is known about a benchmark; one the policy does not name is looked for on this machine by its own name."""
+    """The policy's entry for a benchmark; one without an entry is looked for on this machine by its own name."""
     return policy.benchmarks.get(name) or BenchmarkSource(providers=list(LOCAL), symbols=Symbols(local_keys=[name]))
 
 
@@ -138,7 +138,7 @@ def from_bars(bars: Bars) -> Closes:
 def read_csv(path: Path, market: str = ROUND_THE_CLOCK, *, now_ms: int | None = None) -> Closes:
     """Closes from a file: columns date (YYYY-MM-DD, each once) and close, or any price file that an import reads.
 
-    `market`: whose sessions its days are. Raises BadDataError.
+    `market`: the calendar of its days. Raises BadDataError.
     """
     found = plain_closes(path)
     if found is None:

@@ -18,7 +18,7 @@ LOCAL = ("local_cache", "parquet")
 
 
 class Symbols(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What each provider calls the benchmark; `local_keys` are the names local files may have."""
+    """Each provider's name for the benchmark; `local_keys` are the names local files may have."""
 
     pykrx_index: str = ""
     yf_index: str = ""
@@ -50,7 +50,7 @@ class BenchmarkSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         return int(dt.datetime.fromisoformat(self.start).replace(tzinfo=dt.UTC).timestamp()) * 1000
 
     def local_names(self, name: str) -> tuple[str, ...]:
-        """What a file or a stored series of benchmark `name` may be called: `local_keys`, Yahoo's symbols, its name.
+        """The possible names of a file or a stored series of benchmark `name`: `local_keys`, Yahoo's symbols, its name.
 
         Not KRX's number of it (1001), which elsewhere may be a share's.
         """
@@ -65,7 +65,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     required: tuple[str, ...] = ("KOSPI",)
 
     def market_of(self, name: str) -> str:
-        """The market whose sessions the benchmark's days are."""
+        """The market of the benchmark's sessions."""
         benchmark = self.benchmarks[name]
         yahoo = benchmark.symbols.yf_index or benchmark.symbols.yf_etf
         return benchmark.market or ("XKRX" if benchmark.symbols.pykrx_index else market_by_yahoo(yahoo))
@@ -92,7 +92,7 @@ def load_policy(path: Path | None = None) -> Policy:
 
 
 def problems(policy: Policy, markets: list[str]) -> Iterator[tuple[list[Key], str]]:
-    """(where, what) for everything wrong with a policy that its types alone cannot say."""
+    """(where, what) for everything wrong with a policy that its types alone do not show."""
     for name, benchmark in policy.benchmarks.items():
         at: list[Key] = ["benchmarks", name]
         if not benchmark.providers:

@@ -1,4 +1,4 @@
-"""The columns of anyone's Parquet file of bars, in pieces: whose rows are whose, and the numbers, unchecked."""
+"""The columns of anyone's Parquet file of bars, in pieces: the symbol of each row, and the numbers, unchecked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyjobs.market.bars import COLUMNS
 from utils.errors import BadDataError
 
 SYMBOLS = frozenset({"symbol", "ticker", "tic", "instrument", "stock", "code", "pair"})
-"""Names under which other tools write whose a row is."""
+"""Names under which other tools write the symbol of a row."""
 ONLY_SYMBOL = "BARS"  # the name of a file's series when it has no symbol column
 BATCH_ROWS = 131_072
 _NONE, _UNKNOWN = np.empty(0, np.int32), -1
@@ -40,7 +40,7 @@ class BarColumns:
                 self._refuse_unnamed(name)
 
     def _refuse_unnamed(self, name: str) -> None:
-        """Raise BadDataError where a column of another name says whose the rows are, and they are of several."""
+        """Raise BadDataError where a column of another name holds several symbols."""
         with self._readable():
             column = self._file.read(columns=[name], use_threads=False).column(0)
             count = len(column.unique())

@@ -39,7 +39,7 @@ def read_bar_file(path: Path, *, cache: bool = True) -> Series:
 
     The file goes through memory in pieces into columns that are mapped: those of the cache; without it, or where it
     cannot be written, those of a nameless temporary file when the bars are many (`Stream.spilled`). Only where a
-    symbol's rows do not lie together, say when they are sorted by time, is a column in memory, to be put in order.
+    symbol's rows do not lie together, as in a file sorted by time, is a column in memory, to be put in order.
 
     Raises MissingInputError without the file, BadDataError for missing columns, wrong types, NaN, prices of zero or
     less, high below low, unsorted or duplicate times, and bars of different timeframes.

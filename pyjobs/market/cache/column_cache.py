@@ -2,8 +2,8 @@
 
 A cache file names its sources with size, times, inode and a digest of their content, and the code that read and checked
 them. It is served while all of that holds; when only times moved, the content decides; otherwise it is built again,
-silently. Times are not trusted for a source touched within two seconds of the cache: a clock cannot tell such writes
-apart. It is written without waiting for the disk, so after a reboot its own checksum is verified first. Where nothing
+silently. Times are not trusted for a source touched within two seconds of the cache: a clock cannot separate such
+writes. It is written without waiting for the disk, so after a reboot its own checksum is verified first. Where nothing
 can be written, bars come from the source.
 """
 
@@ -52,7 +52,8 @@ READERS = (  # below pyjobs/market
 
 
 def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], Series | Stream]) -> Series:
-    """What `build()` makes of `sources`, from `folder` when that is still true. Arrays from the cache are read-only.
+    """The result of `build()` on `sources`, from `folder` when that is still valid. Arrays from the cache are
+    read-only.
 
     `build` must depend on the content of `sources` alone, and raise rather than give bad bars.
     """
@@ -77,7 +78,7 @@ def cached(folder: Path, name: str, sources: Sequence[str], build: Callable[[], 
 def beginning(folder: Path, name: str, sources: Sequence[str], *, most: int) -> tuple[Series, int] | None:
     """The kept series of the first sources, and of how many: all but `most` of them at least, and not all.
 
-    None where none are kept, or those are not true any more.
+    None where none are kept, or the kept ones are no longer valid.
     """
     opened = _kept(f"{folder}/{_file(name)}", name)
     if opened is None:
@@ -170,7 +171,9 @@ def _code() -> str:
 
 @lru_cache(maxsize=1)
 def _boot() -> str:
-    """Names the time since this machine started; empty where the system does not say, and then nothing is trusted."""
+    """Names the time since this machine started; empty where the system does not report it, and then nothing is
+    trusted.
+    """
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Columns whose rows come mixed, say sorted by time, put in order of their symbols, in little memory.
+"""Columns whose rows come mixed, for example sorted by time, put in order of their symbols, in little memory.
 
 Blocks of rows, each sorted by symbol, go into a nameless file, a column at a time; then every symbol's pieces are
 fetched from all the blocks. Both ways the file is used in long stretches: a disk need not seek for every row.

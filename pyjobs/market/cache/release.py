@@ -1,4 +1,4 @@
-"""Memory of mapped files, given back: whoever walks over many series does so with `one_at_a_time`.
+"""Memory of mapped files, given back: a walk over many series uses `one_at_a_time`.
 
 Mapped memory is the system's page cache, but what a process has touched counts as its own until it is given back. So a
 desk of any size, or a series of any length, is worked on in little memory.
@@ -36,7 +36,7 @@ class Mapped(mmap.mmap):
 
 
 class _Touched(threading.local):
-    """What a thread has touched since it last gave pages back."""
+    """The pages that a thread has touched since it last gave some back."""
 
     def __init__(self) -> None:
         self.files: dict[int, Mapped] = {}
@@ -79,7 +79,7 @@ def _give_back() -> None:
 
 
 def give_back_freed() -> None:
-    """What has been freed goes back to the system, where the C library can do that."""
+    """Give freed memory back to the system, where the C library can do that."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -87,7 +87,7 @@ def give_back_freed() -> None:
 
 @lru_cache(maxsize=1)
 def keep_freed() -> None:
-    """Let this process keep up to 32 MB that it has freed for what it asks for next, where the C library can do that.
+    """Let this process keep up to 32 MB that it has freed for its next allocations, where the C library can do that.
 
     For work that takes and frees the same megabyte thousands of times: to have it cleared by the system each time
     costs as much as to compute a crossing of averages (glibc, mallopt(3)).

@@ -58,8 +58,8 @@ class SpecialHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class MarketOverlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One market. `published_to`: the last day the exchange itself has announced; the rest is worked out from rules.
 
-    `last` is the last day the library knows, where that is not the overlay's own. `reasons` (by month, 0 for any) is
-    why the library's own late opens and half days are what they are.
+    `last` is the last day that the library covers, where that is not the overlay's own. `reasons` (by month, 0 for
+    any) is why the library's own late opens and half days are what they are.
     """
 
     published_to: dt.date
@@ -159,13 +159,13 @@ def read_library(market: str, covers: Covers) -> Schedule:
 
 
 def last_known(market: str, covers: Covers) -> dt.date:
-    """The last day of `covers` for which the library knows a market's holidays. Raises UsageError for no market."""
+    """The last day of `covers` for which the library has a market's holidays. Raises UsageError for no market."""
     import exchange_calendars
 
     try:
         found = exchange_calendars.get_calendar(market)
     except (exchange_calendars.errors.InvalidCalendarName, NotImplementedError):
-        raise UsageError(f"exchange_calendars knows no market {market!r}") from None
+        raise UsageError(f"exchange_calendars has no market {market!r}") from None
     bound = found.bound_max()
     return min(covers.last, bound.date()) if bound is not None else covers.last
 

@@ -59,7 +59,7 @@ BEFORE_CALENDAR: dict[str, AssumedClose] = {
 class MarketHours:
     """Close times of one market's sessions, by date ordinal (`datetime.date.toordinal`).
 
-    `days`, `opens_ms` and `closes_ms`: those the calendar file knows, ascending, one entry a session.
+    `days`, `opens_ms` and `closes_ms`: those of the calendar file, ascending, one entry a session.
     """
 
     def __init__(self, calendar: Calendar) -> None:
@@ -92,7 +92,7 @@ class MarketHours:
         return self._closes_s[ordinal] * 1000
 
     def local_ms(self, ts_ms: IntArray) -> IntArray:
-        """What the market's clock shows at UTC times, as if that were UTC; of before its first offset by that one."""
+        """The market's local time of UTC times, as if it were UTC; before its first offset by that one."""
         since = np.array([second for second, _ in self.calendar.offsets], np.int64)
         east = np.array([seconds for _, seconds in self.calendar.offsets], np.int64)
         at = np.maximum(np.searchsorted(since, ts_ms // 1000, side="right") - 1, 0)

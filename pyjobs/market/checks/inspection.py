@@ -127,7 +127,7 @@ def _flaw(
 
 
 def _set_aside(store: BarStore, key: SeriesKey, parts: Collection[str]) -> Iterator[Flaw]:
-    """What lies in .quarantine/: a warning until a readable partition stands in its place again."""
+    """The files in .quarantine/: a warning until a readable partition is in their place again."""
     for path in os_files.matching(store.folder(key) / QUARANTINE, "*"):
         name = path.name.partition(".")[0]
         replaced = name in parts
@@ -185,7 +185,7 @@ def _calendar(key: SeriesKey, market: str, bars: Bars, empty: IntArray, now_ms: 
 def _masked(
     key: SeriesKey, level: Level, what: str, bars: Bars, mask: quality.Mask, *, partition: str = ""
 ) -> Iterator[Flaw]:
-    """One flaw per partition that has a bar under `mask`, with the first of them as it stands.
+    """One flaw per partition that has a bar under `mask`, with the first of them as it is.
 
     `partition`: the one that all the bars are from; else they are increasing in time.
     """

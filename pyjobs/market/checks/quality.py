@@ -1,11 +1,11 @@
-"""What can be wrong with bars, by the numbers alone. Each check gives a mask or positions over one series.
+"""Faults of bars, by the numbers alone. Each check gives a mask or positions over one series.
 
 A *bad print* jumps away and back with nothing in between, or by a power of ten, as a misplaced decimal point does. A
 *flash crash* trades its way down and up: its bars touch their neighbours, and where it is a single bar's low, its
 volume is unusual; no crash opens or closes where neither neighbour has been. Volume proves nothing for a low that is a
 hundredth or less of the price to within what a bar moves; but one cent, for what cost ten dollars or more, is where the
-stub quotes of 2010-05-06 stood, and was traded at. Thresholds are ours; the two are told apart in tests on a real
-market's shape and on injected errors.
+stub quotes of 2010-05-06 stood, and was traded at. Thresholds are ours; tests on a real market's shape and on injected
+errors hold the two apart.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOOKED_AT = 1 << 16  # bars at once: 20 MB
 
 
 def impossible(bars: Bars) -> dict[str, Mask]:
-    """What no bar may be, by name."""
+    """The impossible bars, by the name of the fault."""
     least = np.minimum(np.minimum(bars.open, bars.close), np.minimum(bars.low, bars.high))
     finite = np.logical_and.reduce([np.isfinite(getattr(bars, name)) for name in COLUMNS[1:]])
     inside = in_order(bars.open, bars.high, bars.low, bars.close)
@@ -46,7 +46,7 @@ def impossible(bars: Bars) -> dict[str, Mask]:
 
 
 def halts(bars: Bars) -> Mask:
-    """Bars in which nobody traded, in a series that reports volume: no volume and one price."""
+    """Bars without a trade, in a series that reports volume: no volume and one price."""
     if not len(bars) or np.median(bars.volume) == 0:
         return np.zeros(len(bars), bool)
     return np.asarray((bars.volume == 0) & (bars.high == bars.low), np.bool_)

@@ -9,10 +9,10 @@ On 26 674 real days of four Korean shares (1985 to 2018, adjusted) and 20 332 re
 nothing is called a split. Splits planted on those days are found 9 times in 10 if p:1 or 1:q (2 in 3 where the volume
 was put right already), 2 in 3 of p:q (2026-11-29, 150 of each kind).
 
-A smaller move than BREAK is told, down to 20:19, by more evidence, for many nights move as far: the jump is a multiple
-of all gaps for weeks, and the day after it is an ordinary one by its range and by the money traded, which no news
-leaves alone. How often is in docs/DESIGN.md, measured by tests/bench/splits.py: one false alarm on the days above,
-none on 2 148 days of Google (2004 to 2013, the sample of backtesting 0.6.6).
+A smaller move than BREAK is reported, down to 20:19, on more evidence, for many nights move as far: the jump is a
+multiple of all gaps for weeks, and the day after it is an ordinary one by its range and by the money traded, which no
+news leaves alone. How often is in docs/DESIGN.md, measured by tests/bench/splits.py: one false alarm on the days
+above, none on 2 148 days of Google (2004 to 2013, the sample of backtesting 0.6.6).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def breaks(bars: Bars, market: str | None = None) -> list[tuple[int, float]]:
 
 
 def _ratio(bars: Bars, at: int, jump: float, gap: FloatArray) -> float | None:
-    """The price after over before, when everything about the bar speaks of a split."""
+    """The price after over before, when everything about the bar is as at a split."""
     earlier = slice(max(0, at - USUAL), at)
     near, after = slice(max(0, at - AROUND), at), slice(at, at + AROUND)
     usual = float(np.median(np.abs(gap[max(0, at - 1 - USUAL) : at - 1]))) if at > 1 else 0.0

@@ -1,7 +1,7 @@
 """Whether corporate_actions.csv can be true: it names what matches nothing, comes twice or contradicts the prices.
 
-An action twice, or a word that is nearly one of ours, is refused (it would give a wrong figure and no other sign);
-what may be meant for somebody else, or may be real, is a line for the report, the page and health.
+An action twice, or a word that is nearly one of ours, is refused (it would give a wrong figure and no other sign); an
+action that may be another program's, or may be real, is a line for the report, the page and health.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def refuse_misread(path: Path, known: Sequence[str]) -> None:
 
 
 def of_file(path: Path, markets: Mapping[str, str], known: Sequence[str], stored: Sequence[str] = ()) -> list[str]:
-    """What in the file matches nothing. `markets`: of each symbol of the desk; `stored`: symbols that have bars."""
+    """The entries of the file that match nothing. `markets`: of each symbol of the desk; `stored`: symbols that have
+    bars.
+    """
     found = []
     for number, row in _rows(path):
         symbol, session, word = ((row.get(key) or "").strip() for key in ("symbol", "session", "action"))

@@ -121,7 +121,7 @@ def _instrument(
 def _without_bars(
     entry: Entry, exchange: Exchange | None, exchanges: dict[str, Exchange], timeframe: str
 ) -> Iterator[tuple[str, str]]:
-    """(key, what) when neither a file nor an exchange can bring the bars that the desk wants."""
+    """(key, what) when neither a file nor an exchange can bring the bars that the desk needs."""
     if exchange is None:
         unknown = f"config/exchanges.yaml has no exchange {entry.exchange!r}{nearest(entry.exchange, exchanges)}"
         if not entry.file:
@@ -161,7 +161,7 @@ def _is_fetched(entry: Entry, exchange: Exchange | None, written: WrittenDesk) -
 
 
 def _shared(block: Block, at: int, written: WrittenDesk, exchanges: dict[str, Exchange], path: Path) -> Instrument:
-    """What every instrument of a block has in common. Raises ConfigError for what cannot be."""
+    """The fields that all instruments of a block share. Raises ConfigError for what cannot be."""
     exchange = exchanges.get(block.exchange)
     if exchange is None:
         known = f"unknown exchange {block.exchange!r} (config/exchanges.yaml has {', '.join(exchanges)})"

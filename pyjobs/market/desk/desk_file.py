@@ -86,7 +86,7 @@ def load_desk(path: Path, *, now_s: float | None = None) -> Desk:
 
 
 def wanted_listings(path: Path) -> dict[str, list[str]]:
-    """The exchanges whose listings the desk at `path` needs, and the boards of each; none need have been kept yet.
+    """The exchanges whose listings the desk at `path` needs, and the boards of each; a listing need not be there yet.
 
     Raises ConfigError for a file that is no desk.
     """

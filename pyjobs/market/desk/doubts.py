@@ -1,4 +1,4 @@
-"""What a reader must know of a desk's data before believing a figure: the actions used, and what cannot be true."""
+"""Doubts about a desk's data: the actions used, and data that cannot be true."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHOWN = 10
 
 
 def of_desk(desk: Desk) -> list[str]:
-    """What in the desk's file of actions matches nothing. Raises as `read_actions`."""
+    """The entries of the desk's file of actions that match nothing. Raises as `read_actions`."""
     path = corporate_actions.file_of(desk)
     corporate_actions.read_actions(path)
     markets = {each.symbol: each.market for each in desk.instruments}

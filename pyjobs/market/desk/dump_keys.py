@@ -1,4 +1,4 @@
-"""What an instrument may say about the file its prices come from, where the file does not say it itself."""
+"""The keys by which an instrument describes its price file, where the file does not describe itself."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ BAD_ROWS_PERCENT = 1.0  # of `bad_rows: drop`
 class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`layout`: what kind of file it is (`auto` looks; see price_formats.toml for the names).
 
-    `zone`: of times without one (`Asia/Seoul`, `-05:00`). `dates`: the order of dates like 03/04/2020. `columns`: which
-    column of the file is which field, where its name does not say. `scale`: what its prices are multiplied by (0.01:
-    pence). `symbol_column`: the column of the symbols, in a file of many, or of one that calls the instrument by
-    another name. `hours: extended`: bars before the open and after the close, too, as a series of their own.
-    `bad_rows: drop`, or a per cent: rows that cannot be true are left out, up to that share (default 1 %), instead of
-    the whole file. `units_changed` (a date): prices before it are in another unit (a new currency, pence) by a power
-    of ten, and are put into the one since. `complete: true`: what the store holds of the series and the file lacks
-    goes.
+    `zone`: of times without one (`Asia/Seoul`, `-05:00`). `dates`: the order of dates like 03/04/2020. `columns`: the
+    column of each field, where its name does not show it. `scale`: what its prices are multiplied by (0.01: pence).
+    `decimal`: the mark before its decimals, where 1.100 may be eleven hundred.
+    `symbol_column`: the column of the symbols, in a file of many, or of one that calls the instrument by another name.
+    `hours: extended`: bars before the open and after the close, too, as a series of their own. `bad_rows: drop`, or a
+    per cent: rows that cannot be true are left out, up to that share (default 1 %), instead of the whole file.
+    `units_changed` (a date): prices before it are in another unit (a new currency, pence) by a power of ten, and are
+    put into the one since. `complete: true`: what the store holds of the series and the file lacks goes.
     """
 
     layout: str = "auto"
@@ -34,6 +34,7 @@ class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dates: Literal["", "dmy", "mdy", "ymd"] = ""
     columns: dict[str, str] = {}
     scale: float = 1.0
+    decimal: Literal["", ".", ","] = ""
     symbol_column: str = ""
     hours: Literal["regular", "extended"] = "regular"
     bad_rows: str | float = ""
@@ -49,7 +50,7 @@ class DumpKeys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def key_problems(keys: DumpKeys, *, intraday: bool) -> Iterator[tuple[str, str]]:
-    """(key, what) for everything wrong with them that their types alone cannot say."""
+    """(key, what) for everything wrong with them that their types alone do not show."""
     if keys.layout not in PLAIN and keys.layout not in layout_names():
         yield "layout", f"unknown layout {keys.layout!r} (known: {', '.join(layout_names())})"
     if keys.zone and not is_zone(keys.zone):
@@ -68,7 +69,7 @@ def key_problems(keys: DumpKeys, *, intraday: bool) -> Iterator[tuple[str, str]]
 
 
 def is_zone(name: str) -> bool:
-    """Whether it is a zone this machine knows, or an offset."""
+    """Whether it is a zone of this machine's database, or an offset."""
     if re.fullmatch(r"[+-]\d{2}:?\d{2}", name):
         return True
     from zoneinfo import ZoneInfo

@@ -15,13 +15,12 @@ Kind = Literal["", "etf"]
 
 
 class Described(DumpKeys, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an instrument may say besides which series it is; the same in a desk's file and in the desk.
+    """The keys of an instrument besides its series; the same in a desk's file and in the desk.
 
-    `file` is its dump (a file, a folder or a pattern), relative to the desk's `dumps` folder; what is to be said about
-    it has keys of its own (`DumpKeys`).
-    `start` (a date) cuts off older bars. `group` (a sector, say) shares the account's `max_group_weight`; `lot` is the
-    least quantity (0: the market's own). `kind: etf` has the ticks of funds and pays no sale tax.
-    `role: fx`: what one `base` costs in `currency`.
+    `file` is its dump (a file, a folder or a pattern), relative to the desk's `dumps` folder; keys of its own describe
+    it (`DumpKeys`). `start` (a date) cuts off older bars. `group` (a sector, for example) shares the account's
+    `max_group_weight`; `lot` is the least quantity (0: the market's own). `kind: etf` has the ticks of funds and pays
+    no sale tax. `role: fx`: what one `base` costs in `currency`.
     """
 
     name: str = ""

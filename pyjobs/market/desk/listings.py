@@ -1,8 +1,8 @@
-"""What an exchange lists: one file a session, data/listings/<EXCHANGE>/<session>.csv, kept as the provider gave it.
+"""Listings of an exchange: one file a session, data/listings/<EXCHANGE>/<session>.csv, as the provider gave it.
 
 Columns: symbol, name, board, close, turnover, shares, first_seen. `close` and `turnover` are of that session and in
-the exchange's currency, `nan` where there was none. `first_seen` is the first session whose listing had the symbol;
-it is empty for those in the very first listing that was kept: since when is not known.
+the exchange's currency, `nan` where there was none. `first_seen` is the first session whose listing had the symbol; it
+is empty for those in the very first kept listing, since their age is not known.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What came and went from one listing to the next; `renamed` has the same symbol under its old and new name."""
+    """The symbols that came and went from one listing to the next; `renamed` has the same symbol under its old and new
+    name.
+    """
 
     before: dt.date
     now: dt.date
@@ -143,7 +145,7 @@ def newest_two(exchange: str, *, market: str, now_s: float) -> tuple[Listing, Li
 
 
 def between(before: Listing, now: Listing) -> Changes:
-    """What came and went from one listing to another, in the order they stand there."""
+    """The symbols that came and went from one listing to another, in their order there."""
     old, new = {each.symbol: each for each in before.rows}, {each.symbol: each for each in now.rows}
     return Changes(
         before=before.session,

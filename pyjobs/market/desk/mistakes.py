@@ -1,4 +1,4 @@
-"""Everything wrong with a desk that its types alone cannot say: (key, what), or where in the file and what."""
+"""Everything wrong with a desk that its types alone do not show: (key, what), or where in the file and what."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST_SYMBOL = 66  # bytes; each may become three in the name of a folder, and
 
 
 def of_desk(desk: WrittenDesk, markets: list[str]) -> Iterator[tuple[list[Key], str]]:
-    """What is wrong before any instrument is looked at."""
+    """Mistakes outside the instruments."""
     if not NAME.fullmatch(desk.name):
         yield ["name"], f"{desk.name!r} cannot name a file: letters, digits, `_`, `.` and `-` only"
     if desk.market not in markets:
@@ -32,7 +32,7 @@ def of_desk(desk: WrittenDesk, markets: list[str]) -> Iterator[tuple[list[Key], 
 
 
 def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[str, str]]:
-    """What is wrong with one instrument by itself."""
+    """Mistakes of one instrument by itself."""
     try:
         folder_name(instrument.symbol)
     except BadDataError as error:
@@ -58,7 +58,7 @@ def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[
 
 
 def of_member(instrument: Instrument) -> tuple[str, str] | None:
-    """What is wrong with one of many that share all else: its symbol, its lot."""
+    """Mistakes of one of many that share all else: its symbol, its lot."""
     symbol = instrument.symbol
     if not symbol:
         return "symbol", "the symbol is empty"
@@ -82,7 +82,7 @@ def of_pairs(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
             continue
         pair = frozenset((each.base, each.currency))
         if not each.base or len(pair) < 2:
-            yield i, f"names the currency whose price in {each.currency} this is; is {each.base!r}"
+            yield i, f"names the currency that this prices in {each.currency}; is {each.base!r}"
         elif pair in seen:
             yield i, f"{each.base} and {each.currency} already have a rate: instruments[{seen[pair]}]"
         seen.setdefault(pair, i)
@@ -99,7 +99,7 @@ def of_twins(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
 
 
 def of_accounts(desk: WrittenDesk, instruments: Sequence[Instrument]) -> Iterator[tuple[list[Key], str]]:
-    """What is wrong with the accounts, given what they may trade."""
+    """Mistakes of the accounts, given the instruments they trade."""
     traded = {instrument.currency for instrument in instruments if instrument.role == "trade"}
     pairs = {frozenset((i.base, i.currency)) for i in instruments if i.role == "fx"}
     for name, account in desk.accounts.items():

@@ -1,4 +1,4 @@
-"""What every verb that reads a desk's bars does first: the same flags, the same desk, the same snapshot."""
+"""The first steps of every verb that reads a desk's bars: the same flags, the same desk, the same snapshot."""
 
 from __future__ import annotations
 

@@ -38,6 +38,8 @@ class PriceFormat(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     zoned: bool = False
     signed: bool = False
     shares: Literal["", "now"] = ""
+    told: list[str] = []
+    adjusted: Literal["", "split"] = ""
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,5 +53,5 @@ def price_formats() -> tuple[PriceFormat, ...]:
 
 
 def layout_names() -> list[str]:
-    """What `layout:` may be: the plain ones, then the formats of the table."""
+    """The values of `layout:`: the plain ones, then the formats of the table."""
     return [*PLAIN, *dict.fromkeys(each.name for each in price_formats())]

@@ -75,7 +75,7 @@ def take_now(desk: Desk, store: BarStore, *, now_s: float) -> Snapshot:
 
 
 def refuse_unread(snapshot: Snapshot) -> None:
-    """Raise BadDataError naming what cannot be read; whoever goes on without it calls this last."""
+    """Raise BadDataError naming what cannot be read; a caller that continues without it calls this last."""
     unread = [each for each in snapshot.series if each.fault]
     if unread:
         more = f", and {len(unread) - 1} more" if len(unread) > 1 else ""

@@ -18,7 +18,7 @@ LARGEST = 64 << 20
 
 
 def read_universe(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, what stands there by column) for every row; empty cells are left out, so that a block's own value holds.
+    """(line, cells by column) for every row; empty cells are left out, so that a block's own value holds.
 
     The first line names the columns. Commas, semicolons or tabs; a byte-order mark, any line ends and blank lines are
     fine. Raises ConfigError naming file and line.

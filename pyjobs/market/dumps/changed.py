@@ -42,13 +42,18 @@ def import_changed(
         return [failed(files[0], dumps, error)]
     todo = [each for each in desk.instruments if each.file and known.get(str(each.key)) != now[str(each.key)]]
     results = import_desk(
-        msgspec.structs.replace(desk, instruments=todo), dumps, store, now_ms=now_ms, progress=progress
+        msgspec.structs.replace(desk, instruments=todo),
+        dumps,
+        store,
+        now_ms=now_ms,
+        progress=progress,
+        symbols=[each.symbol for each in desk.instruments],
     )
     bad = {str(each.instrument.key) for each in results if each.error}
     kept = {name: state for name, state in now.items() if name not in bad}
     if kept != known:
         path = _path(desk)
-        with suppress(OSError):  # not known, all are imported again; what ails the disk, the store has told
+        with suppress(OSError):  # not known, all are imported again; the store has reported the disk's error
             path.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(path, msgspec.json.encode(kept) + b"\n")
     return results
@@ -72,5 +77,5 @@ def _path(desk: Desk) -> Path:
 def _read(desk: Desk) -> Seen:
     try:
         return msgspec.json.decode(os_files.held_bytes(_path(desk)), type=Seen)
-    except (OSError, msgspec.MsgspecError, RecursionError):  # then all are imported, and it is written anew
+    except (OSError, msgspec.MsgspecError, RecursionError):  # then all are imported, and it is written again
         return {}

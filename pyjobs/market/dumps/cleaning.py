@@ -3,7 +3,7 @@
 First go the rows that would go anyway: before the desk's start, dates without a session, outside the session, not
 closed yet. Then what cannot be read or be true is refused (BadDataError) or, with `bad_rows`, left out and counted: a
 price of zero or less, high below low, open or close outside low..high, half a row of prices. Cleaned: rows without
-prices; halts (nobody traded: no volume, one price or none); duplicates (the last row wins); order.
+prices; halts (no trade: no volume, one price or none); duplicates (the last row wins); order.
 """
 
 from __future__ import annotations
@@ -180,7 +180,9 @@ def _in_order_once(table: Table, findings: Findings) -> Table:
 
 
 def _in_sessions(table: Table, findings: Findings) -> Table:
-    """Without dates the calendar knows to be closed, and bars outside the hours; days get their session's close."""
+    """Without dates on which the calendar has no session, and bars outside the hours; days get their session's
+    close.
+    """
     source, hours = findings.source, findings.source.hours
     at, here = hours.sessions_at(table.day)
     known = (table.day >= hours.first) & (table.day <= hours.last)

@@ -30,7 +30,7 @@ OTHER_TIMES = 0.5  # of the stored bars that the file has at other times, when i
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What an import did: bars of the file that were new, changed or the same; stored ones it lacks (`left`).
+    """The result of an import: bars of the file that were new, changed or the same; stored ones it lacks (`left`).
 
     `gone`: of these, how many went. `rebased`: the whole series was put on the file's basis. `unconfirmed`: the close
     of the newest bar, until a later row or a file written later has it, too; None when it is confirmed.
@@ -183,7 +183,7 @@ def _other_basis(instrument: Instrument, other: _Beside, bars: Bars) -> float:
 
 def _two_bases(instrument: Instrument, factor: float, other: _Beside, outside: int, store: BarStore) -> BadDataError:
     rest = outside + other.left.size
-    cure = "Bring a file of the whole history" + ("" if instrument.complete else ", say `complete: true`")
+    cure = "Bring a file of the whole history" + ("" if instrument.complete else ", set `complete: true`")
     return BadDataError(
         f"{instrument.key}: the closes in {instrument.file!r} are {factor:.6g} times those that are stored "
         f"({other.at_old.size} shared): a split, a dividend or another unit, and {rest} stored bars are not in it; "

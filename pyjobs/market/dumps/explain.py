@@ -9,15 +9,16 @@ from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.desk.price_formats import PLAIN
+from pyjobs.market.dumps.identity.tickers import named_after_another
 from pyjobs.market.dumps.meaning.columns import Reading, understood
-from pyjobs.market.dumps.read_dump import chosen, read_dump
+from pyjobs.market.dumps.read_dump import NOBODY, chosen, read_dump
 from pyjobs.market.times import utc_text
 from utils.errors import NightdeskError, UsageError
 from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 
 def instrument_for(desk: Desk, path: Path, symbol: str | None) -> Instrument:
-    """The desk's instrument of that symbol, or the one whose file this is. Raises UsageError when there is none."""
+    """The desk's instrument of that symbol, or the one with this file. Raises UsageError when there is none."""
     named = [each for each in desk.instruments if each.symbol == symbol]
     mine = [each for each in named or desk.instruments if each.file and Path(each.file).name == path.name]
     found = mine or named
@@ -31,16 +32,23 @@ def instrument_for(desk: Desk, path: Path, symbol: str | None) -> Instrument:
 
 
 def explained(
-    path: Path, instrument: Instrument, *, now_ms: int, splits: Mapping[int, float] | None = None
+    path: Path,
+    instrument: Instrument,
+    *,
+    now_ms: int,
+    splits: Mapping[int, float] | None = None,
+    others: Mapping[str, str] = NOBODY,
 ) -> tuple[list[str], NightdeskError | None]:
     """Lines for a person, and the error the import would end with (None: it would store the bars)."""
     lines = [
         f"{path}, as {instrument.key} ({instrument.market}, prices {instrument.prices}, layout {instrument.layout})"
     ]
     try:
-        for grid in chosen(path, instrument.symbol)[0]:
+        grids = chosen(path, instrument.symbol)[0]
+        named_after_another(grids, instrument, others)
+        for grid in grids:
             lines += _columns(understood(grid, instrument))
-        dump = read_dump(path, instrument, hours_of(instrument.market), now_ms=now_ms, splits=splits)
+        dump = read_dump(path, instrument, hours_of(instrument.market), now_ms=now_ms, splits=splits, others=others)
     except NightdeskError as error:
         return [*lines, f"refused: {quoted(error, LONGEST_MESSAGE)}"], error
     lines += [f"rows: {dump.rows_read}, bars: {len(dump.bars)}", f"first bar: {_bar(dump.bars, 0)}"]

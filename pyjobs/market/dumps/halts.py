@@ -1,4 +1,4 @@
-"""Rows in which nobody traded, and rows that only look so: one rule for files and for providers' answers."""
+"""Rows without a trade, and rows that only look so: one rule for files and for providers' answers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ Mask = npt.NDArray[np.bool_]
 
 
 def missing_prices(ohlcv: FloatArray) -> Mask:
-    """Rows (open, high, low, close, volume) of a session nobody has prices of: all absent, or no close (0)."""
+    """Rows (open, high, low, close, volume) of a session without prices: all absent, or no close (0)."""
     prices = ohlcv[:, :4]
     closeless = (ohlcv[:, 3] == 0) & ~(prices < 0).any(axis=1)
     return np.asarray(np.isnan(prices).all(axis=1) | closeless, np.bool_)
 
 
 def halted(ohlcv: FloatArray) -> Mask:
-    """Rows, in time order, in which nobody traded: no volume, and one price, or none but the close of the day before.
+    """Rows, in time order, without a trade: no volume, and one price, or none but the close of the day before.
 
-    Only inside a history that has volume: flat rows before the first volume are an index whose volume nobody counted
-    yet, unless all stand at one price, as a share does before its first trade. After the last volume a flat row is one
-    only at the close before it. A missing volume (NaN) is no volume of 0.
+    Only inside a history that has volume: flat rows before the first volume are an index whose volume was not counted
+    yet, unless all have one price, as a share has before its first trade. After the last volume a flat row is one only
+    at the close before it. A missing volume (NaN) is no volume of 0.
     """
     opened, high, low, close, volume = ohlcv.T
     counted = np.flatnonzero(np.nan_to_num(volume) > 0)

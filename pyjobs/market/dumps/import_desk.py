@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk import corporate_actions
 from pyjobs.market.desk.desk_file import Desk, Instrument
 from pyjobs.market.dumps.compare import Stored, bring_in
+from pyjobs.market.dumps.identity.symbols import spelt
 from pyjobs.market.dumps.read_dump import Dump, read_dump
 from pyjobs.market.dumps.unreachable import Unreachable
 from pyjobs.market.store.bar_store import BarStore
@@ -31,7 +32,7 @@ NO_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """What became of one instrument: its dump and what it changed in the store, or the error."""
+    """The result for one instrument: its dump and the changes in the store, or the error."""
 
     instrument: Instrument
     dump: Dump | None = None
@@ -42,7 +43,7 @@ class Imported:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
-    """What importing any of the instruments needs; a process that is forked for it finds it in its memory."""
+    """The input for importing any of the instruments; a forked process finds it in its memory."""
 
     instruments: list[Instrument]
     dumps: Path
@@ -52,20 +53,29 @@ class _Task:
     progress: Callable[[str], None]
     unreachable: Unreachable
     splits: dict[str, dict[int, float]]
+    others: dict[str, str]
 
 
 def import_desk(
-    desk: Desk, dumps: Path, store: BarStore, *, now_ms: int, progress: Callable[[str], None] = lambda _: None
+    desk: Desk,
+    dumps: Path,
+    store: BarStore,
+    *,
+    now_ms: int,
+    progress: Callable[[str], None] = lambda _: None,
+    symbols: Sequence[str] = (),
 ) -> list[Imported]:
     """Import every instrument of `desk` that has a file, from the folder `dumps`; errors of the data are results.
 
     Many files are shared out among the machine's processors; `progress` is then called in their processes.
+    `symbols`: the whole desk's, where `desk` is a part of it.
     """
     instruments = [each for each in desk.instruments if each.file]
     hours = {market: hours_of(market) for market in sorted({i.market for i in instruments})}
     task = _Task(
         instruments=instruments, dumps=dumps, hours=hours, store=store, now_ms=now_ms, progress=progress,
         unreachable=Unreachable(dumps), splits=splits_of(desk, dumps),
+        others=spelt(symbols or [each.symbol for each in desk.instruments]),
     )  # fmt: skip
     work = Work(function=_piece, batches=[(task, range(len(instruments)))])
     return local(pays_s=PAYS_S)(work, silent)[0] if instruments else []
@@ -106,6 +116,7 @@ def _import_one(instrument: Instrument, task: _Task) -> Imported:
                 task.hours[instrument.market],
                 now_ms=now_ms,
                 splits=task.splits.get(instrument.symbol),
+                others=task.others,
             )
         except TimeoutError:
             task.unreachable.note(path)
@@ -124,7 +135,7 @@ def _import_one(instrument: Instrument, task: _Task) -> Imported:
 
 
 def failed(instrument: Instrument, path: Path, error: Exception) -> Imported:
-    """The result for a series that cannot be read or written, with the exit code of whose fault it is."""
+    """The result for a series that cannot be read or written, with the exit code of the fault."""
     code, text = exit_code_for(error), str(error)
     if isinstance(error, PermissionError):
         text = f"{error.filename or path}: may not be read by this user"

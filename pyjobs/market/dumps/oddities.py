@@ -1,4 +1,4 @@
-"""What is peculiar about bars that are kept: jumps, missing sessions, weekend sessions, assumed close times."""
+"""Oddities of bars that are kept: jumps, missing sessions, weekend sessions, assumed close times."""
 
 from __future__ import annotations
 

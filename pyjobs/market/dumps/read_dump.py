@@ -17,6 +17,7 @@ from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.cleaning import bars_from
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.tickers import named_after_another, of_the_symbol
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.meaning.marks import mark_of
 from pyjobs.market.dumps.meaning.odd_rows import mended
@@ -27,15 +28,16 @@ from pyjobs.market.dumps.oddities import note_oddities
 from pyjobs.market.dumps.reading.grid import Grid, give_back
 from pyjobs.market.dumps.reading.limits import unexpected
 from pyjobs.market.dumps.reading.opened import files_of, grids
-from pyjobs.market.dumps.whose.tickers import named_after_another, of_the_symbol
 from utils.errors import BadDataError
 from utils.files.in_time import within
 from utils.files.text_files import PATIENCE_S
 
+NOBODY: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
-    """What a dump gave: bars, how many rows were read for them, and what was found on the way.
+    """The result of reading a dump: bars, the number of rows read, and the findings.
 
     The newest bar is not confirmed: nothing in the file shows that it was complete when it was written. `written_ms`:
     when the file was, by its time.
@@ -51,13 +53,20 @@ class Dump:
 
 
 def read_dump(
-    path: Path, instrument: Instrument, hours: MarketHours, *, now_ms: int, splits: Mapping[int, float] | None = None
+    path: Path,
+    instrument: Instrument,
+    hours: MarketHours,
+    *,
+    now_ms: int,
+    splits: Mapping[int, float] | None = None,
+    others: Mapping[str, str] = NOBODY,
 ) -> Dump:
     """The bars of `path`, all of them closed. `first` and `last` name the session (daily) or UTC start of a bar.
 
-    `splits`: what the desk knows of the symbol's, by session (an ordinal): the price after over before.
+    `splits`: the desk's actions on the symbol, by session (an ordinal): the price after over before.
+    `others`: the desk's symbols, `spelt`; a file named after another one of them is not this one's.
 
-    Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must say something.
+    Raises MissingInputError, BadDataError (file, line, values), ConfigError when the desk must set a key.
     """
     written_ms = within(PATIENCE_S, lambda: max(each.stat().st_mtime_ns for each in files_of(path)), path) // 1_000_000
     taken_ms = min(now_ms, written_ms)
@@ -65,7 +74,7 @@ def read_dump(
         path=path, instrument=instrument, hours=hours, now_ms=now_ms, taken_ms=taken_ms, splits=splits or {}
     )
     findings = Findings(source)
-    readings = _readings(path, source, findings)
+    readings = _readings(path, source, findings, others)
     read = sum(len(each.grid) + len(each.grid.empty) for each in readings)
     if not any(len(each.grid) for each in readings):
         raise BadDataError(f"{path}: holds no rows")
@@ -93,12 +102,12 @@ def chosen(path: Path, symbol: str) -> tuple[list[Grid], Finding | None]:
     return of_the_symbol([each for each in grids(path) if each.columns], symbol)
 
 
-def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Reading]:
+def _readings(path: Path, source: DumpSource, findings: Findings, symbols: Mapping[str, str]) -> list[Reading]:
     readings = []
     mine, others = chosen(path, source.instrument.symbol)
     if others is not None:
         findings.say(others, cleaned=True)
-    if found := named_after_another(mine, source.instrument.symbol):
+    if found := named_after_another(mine, source.instrument, symbols):
         findings.say(found)
     for grid in mine:
         source.labels.append(grid.label)
@@ -112,7 +121,7 @@ def _readings(path: Path, source: DumpSource, findings: Findings) -> list[Readin
 
 
 def _note_files(readings: Sequence[Reading], findings: Findings) -> None:
-    """What is peculiar about each file as a whole."""
+    """Oddities of each file as a whole."""
     for reading in readings:
         grid = reading.grid
         if grid.empty:

@@ -68,10 +68,12 @@ def _in_the_unit_since(table: Table, findings: Findings) -> Table:
     power = round(float(np.log10(table.ohlcv[at, 0] / table.ohlcv[at - 1, 3]))) if at < len(table) else 0
     if not power:
         text = f"`units_changed: {changed}`: the prices before and from then on differ by no power of ten"
-        raise BadDataError(f"{source.path}: {text}: take the key out, or say the date of the first row in the new unit")
+        raise BadDataError(
+            f"{source.path}: {text}: take the key out, or give the date of the first row in the new unit"
+        )
     ohlcv = table.ohlcv.copy()
     ohlcv[before, :4] = ohlcv[before, :4] / 10.0**-power if power < 0 else ohlcv[before, :4] * 10.0**power
-    findings.clean(f"prices before {changed} times {10.0**power:g}, as `units_changed` says", table, before)
+    findings.clean(f"prices before {changed} times {10.0**power:g}, because of `units_changed`", table, before)
     return replace(table, ohlcv=ohlcv)
 
 
@@ -133,7 +135,7 @@ def _say(table: Table, findings: Findings, at: int, power: int) -> None:
     what = f"from {date_text(int(table.day[at]))} on prices are {times} those before (closes {closes})"
     day = date_text(int(table.day[at]))
     cure = f"`start: {day}` takes the rows from there on, `units_changed: {day}` puts those before into their unit"
-    split = f"; a split stands in {corporate_actions.FILE} ({source.instrument.symbol},{day},split,NEW:OLD)"
+    split = f"; a split is in {corporate_actions.FILE} ({source.instrument.symbol},{day},split,NEW:OLD)"
     raise BadDataError(f"{line}: {what}, and the volume shows no split: another unit, such as cents? {cure}{split}")
 
 

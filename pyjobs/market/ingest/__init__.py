@@ -1,1 +1,1 @@
-"""Bars from providers into the store: which series, whom to ask, what is missing."""
+"""Bars from providers into the store: which series, from which provider, what is missing."""

@@ -41,7 +41,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What an ingest of one series did. `set_aside`: unreadable partitions that were moved away and fetched again.
+    """The result of an ingest of one series. `set_aside`: unreadable partitions that were moved away and fetched again.
 
     `first`: nothing of the series was stored before. `too_old`: the provider's answer about an older
     stretch that lies longer ago than it has bars of; else empty. `lost`: how many bars since the newest
@@ -58,7 +58,7 @@ class Report:
 
     @property
     def not_had(self) -> str:
-        """What of the series cannot be had, and why, as the end of a line about it; empty for nothing."""
+        """The bars that are not available, and why, as the end of a line about the series; empty without any."""
         what = f"{self.lost} bars since the last run can no longer" if self.lost else "what is older cannot"
         return f"; {what} be had ({self.too_old})" if self.too_old else ""
 
@@ -227,7 +227,7 @@ def _fetch(
 
 
 def _all(fetched: tuple[Got, ExternalDataUnavailable | None]) -> Got:
-    """What was fetched, when nothing of it was refused; else that is raised."""
+    """The fetched bars, when nothing was refused; else that error is raised."""
     done, refused = fetched
     if refused is not None:
         raise refused
@@ -244,9 +244,9 @@ def pages(first: int, last: int, span_ms: int) -> Iterator[Window]:
 
 
 def added(one: Got, other: Got) -> Got:
-    """Both together."""
+    """The sum of both."""
     sums = {f.name: getattr(one, f.name) + getattr(other, f.name) for f in fields(Got) if f.name != "rebased"}
-    return Got(**sums, rebased=one.rebased or other.rebased)  # of `told`, which is a tuple, all in turn
+    return Got(**sums, rebased=one.rebased or other.rebased)  # of `lines`, which is a tuple, all in turn
 
 
 def _outside(spans: list[Window], first: int, last: int) -> Iterator[Window]:

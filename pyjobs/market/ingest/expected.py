@@ -1,4 +1,4 @@
-"""Which bars a market should have: the closes of its bars, by its own calendar."""
+"""Expected bars of a market: their closes, by its own calendar."""
 
 from __future__ import annotations
 

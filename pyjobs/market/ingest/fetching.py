@@ -1,4 +1,4 @@
-"""One stretch of bars from a provider into the store; a series whose prices moved as a whole is fetched anew."""
+"""One stretch of bars from a provider into the store; a series whose prices moved as a whole is replaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyjobs.market.bars import TIMEFRAME_MS, Bars, SeriesKey
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.gaps import first_bar
 from pyjobs.market.ingest.left_out import refuse_other, with_left_out
-from pyjobs.market.ingest.news import said as news
+from pyjobs.market.ingest.news import lines as news
 from pyjobs.market.ingest.questions import (
     OVERLAP_BARS,
     Answer,
@@ -69,7 +69,9 @@ def _asked(
 
 
 def _rescaled_apart(store: BarStore, question: Question, source: SeriesSource, now_ms: int) -> bool:
-    """Whether the newest, or the oldest, stored prices are on another basis now, where the question does not tell."""
+    """Whether the newest, or the oldest, stored prices are on another basis now, where the question does not show
+    it.
+    """
     key = question.key
     if question.apart and _newest_rescaled(store, key, source, now_ms):
         return True
@@ -87,7 +89,9 @@ def _rescaled_apart(store: BarStore, question: Question, source: SeriesSource, n
 
 
 def _newest_rescaled(store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int) -> bool:
-    """Whether the newest stored prices are on another basis now. Raises BadDataError where nobody can tell any more."""
+    """Whether the newest stored prices are on another basis now. Raises BadDataError where that can no longer be found
+    out.
+    """
     newest = store.newest(key)
     if newest is None:
         return False
@@ -155,22 +159,22 @@ def put_in_place(
 ) -> Got:
     """Put `new` in the place of the whole series, with what `with_left_out` keeps of the stored one.
 
-    `silent`: nobody says what is to be said of it.
+    `silent`: its lines are not printed.
     """
     whole, found, few = with_left_out(store.read(key), new)
-    told = news.of_answer(looks.load(store, key), answer, new, found)
+    found_news = news.of_answer(looks.load(store, key), answer, new, found)
     if not silent:
-        told.note(store, key, news.REBASED)  # first: killed in between, it is said all the same
+        found_news.note(store, key, news.REBASED)  # first: killed in between, it is reported still
     changed = store.rebase(
         key, whole, provider=answer.provider, fetched_at_ms=answer.fetched_at_ms, last_final=answer.last_final,
         whole=not few,
     )  # fmt: skip
     looks.change(store, key, compared_ms=now_ms)
-    return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, told=told.all)
+    return Got(bars=len(whole), partitions=len(changed), requests=1, rebased=True, lines=found_news.all)
 
 
 def take_step(store: BarStore, key: SeriesKey, word: str) -> str:
-    """What a person says of prices that wait (`in_stored_unit`), and the line about it; the next answer goes by it.
+    """Apply a person's word on prices that wait (`in_stored_unit`), and return the line; the next answer uses it.
 
     `unit` puts the stored prices into the new unit, `split` their volumes too; `traded`: the price has moved so far.
     Raises UsageError where nothing waits, and as `BarStore.rebase`.

@@ -1,4 +1,4 @@
-"""What the data jobs share: which series a command line names, each under its own lock, one failure hiding no other."""
+"""The loop of the data jobs: the series of a command line, each under its own lock, one failure hiding no other."""
 
 from __future__ import annotations
 
@@ -152,7 +152,9 @@ class _Run:
 
 @contextmanager
 def foreseen() -> Iterator[None]:
-    """An error nobody foresaw becomes one of the series that is at work, unless no series can be written any more."""
+    """An unexpected error becomes the error of the series that is being written, unless no series can be written any
+    more.
+    """
     try:
         yield
     except NightdeskError:
@@ -177,7 +179,9 @@ def _each_once(todo: Sequence[Instance], asking: Sources) -> list[Instance]:
 
 
 def _worst(failed: Sequence[NightdeskError], of: int, say: Say) -> int:
-    """The exit code; raises what was outside when that is all, best an error of somebody who was asked."""
+    """The exit code; raises the external error when there is no other result, preferably that of a provider that was
+    asked.
+    """
     from pyjobs.market.providers.base import NotAsked
 
     ours = [error for error in failed if not isinstance(error, ExternalDataUnavailable | LockBusyError)]

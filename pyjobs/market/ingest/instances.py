@@ -152,7 +152,7 @@ def load(path: Path) -> Instance:
 
 
 def series_of(one: Instance) -> tuple[str, str, str]:
-    """Which series it is about."""
+    """The instance's series."""
     return one.exchange, one.symbol, one.timeframe
 
 

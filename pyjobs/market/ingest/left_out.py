@@ -22,10 +22,10 @@ ALIKE = 1e-3  # relative: two prices' factors are one and the same; providers ro
 def with_left_out(old: Bars, new: Bars) -> tuple[Bars, tuple[str, ...], bool]:
     """`new`, and in it what of `old` it lacks, on the new basis: times the factor by which both neighbours have moved.
 
-    Rows go where nobody can tell: at an end, or between neighbours that have moved by two factors. Volume goes
-    by the neighbours' too (a split moves it, a dividend does not). Besides, what became of them, each a
-    sentence, and whether any are lacking, but few; of more than those,
-    and of an answer that ends before what is stored, nothing is kept.
+    Rows go where the place of the step is not known: at an end, or between neighbours that have moved by two factors.
+    Volume goes by the neighbours' too (a split moves it, a dividend does not). Besides, what became of them, each a
+    sentence, and whether any are lacking, but few; of more than those, and of an answer that ends before what is
+    stored, nothing is kept.
     """
     away = without(old.ts_ms, new.ts_ms)
     still = halted(np.column_stack([old.open, old.high, old.low, old.close, old.volume]))

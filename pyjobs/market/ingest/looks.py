@@ -5,9 +5,9 @@ A provider revises bars, delivers late what it had not, and works a dividend in 
 - stored bars are asked for again when they are an hour, a day, a week and a month old (`AGES`), never twice for an age;
 - a bar that was confirmed empty is asked for again after the same intervals; then the confirmation stands;
 - of adjusted prices the whole history is compared every so often, for what was worked in late moves all before it;
-- who has been silent for long is asked ever less often (`PART_OF_SILENCE`).
+- who has been silent for long is asked for less and less often (`PART_OF_SILENCE`).
 
-Without the file (or with a damaged one) confirmations stand, and the looks begin anew.
+Without the file (or with a damaged one) confirmations are final, and the looks start again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PART_OF_SILENCE, LONGEST_PAUSE_MS = 16, DAY_MS - HOUR_MS  # a night is never on 
 
 
 def interval_over(since_ms: int, asked_ms: int, now_ms: int, *, slack: int = 24) -> bool:
-    """Whether an hour, a day, a week or a month has passed since `since_ms` and nobody asked since then.
+    """Whether an hour, a day, a week or a month has passed since `since_ms` without a request since then.
 
     `slack`: less a part of it, for a night is never on the second. A clock that was ahead then does not count.
     """
@@ -74,10 +74,10 @@ class Confirmed(msgspec.Struct, frozen=True, kw_only=True):
 class Looks(msgspec.Struct, frozen=True, kw_only=True):
     """`looked`: by age, up to which close the bars were looked at when they were so old. `lost`: see that module.
 
-    `told`: what is still to be said; `remark`: what was said of all its bars.
-    `worked_in` and `untrue`: the dividends (by session) and the rows (by close) of
-    which it has been said that the provider lacks them, or that they cannot be true. `waiting`: from which close on
-    prices come in another unit, and by how many tens; `traded_ms`: from which on a person has said they are traded so.
+    `lines`: lines still to be printed; `remark`: lines printed about all its bars. `worked_in` and `untrue`: the
+    dividends (by session) and the rows (by close) that were already reported as lacking at the provider, or as
+    impossible. `waiting`: the close from which on prices come in another unit, and by how many tens; `traded_ms`: the
+    close from which on a person has confirmed that they are traded so.
     """
 
     looked: dict[str, int] = {}
@@ -85,7 +85,7 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     asked_ms: int = 0
     confirmed: tuple[Confirmed, ...] = ()
     lost: tuple[tuple[int, int], ...] = ()
-    told: tuple[str, ...] = ()
+    lines: tuple[str, ...] = msgspec.field(default=(), name="told")
     worked_in: tuple[str, ...] = ()
     untrue: tuple[int, ...] = ()
     remark: str = ""
@@ -94,7 +94,7 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(store: BarStore, key: SeriesKey) -> Looks | None:
-    """What is known of a series; None without a file, or for a damaged one."""
+    """The looks of a series; None without a file, or for a damaged one."""
     try:
         return msgspec.json.decode(os_files.held_bytes(store.folder(key) / FILE), type=Looks)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, RecursionError):
@@ -175,7 +175,7 @@ def to_ask_again(store: BarStore, key: SeriesKey, now_ms: int) -> IntArray:
 
 
 def note_asked_again(store: BarStore, key: SeriesKey, now_ms: int) -> None:
-    """All that was due has been asked for."""
+    """Note that everything due was asked for."""
 
     def asked(old: tuple[Confirmed, ...]) -> tuple[Confirmed, ...]:
         new = [one.asked_at(now_ms) if one.due(now_ms) else one for one in old]
@@ -185,7 +185,7 @@ def note_asked_again(store: BarStore, key: SeriesKey, now_ms: int) -> None:
 
 
 def rests(known: Looks, silent_since_ms: int, now_ms: int) -> bool:
-    """Whether somebody who has been silent since then, and was asked since, is not asked again yet."""
+    """Whether a series that has been silent since then, and was asked for since, is not due yet."""
     if known.asked_ms < silent_since_ms or known.asked_ms > now_ms:
         return False
     return now_ms - known.asked_ms < pause_ms(silent_since_ms, known.asked_ms)

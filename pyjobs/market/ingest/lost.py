@@ -1,4 +1,4 @@
-"""Bars that nobody can have any more: they came while no job asked, and are too old for their provider by now.
+"""Bars that are lost for good: they came while no job asked, and are too old for their provider by now.
 
 They are noted in the series' `.looks.json`, and health names them until they are there (from a file, or by another
 provider) or a person takes them for lost (`gap_repair --accept-lost`); then they count as confirmed empty.
@@ -33,7 +33,7 @@ def still_lost(store: BarStore, key: SeriesKey, market: str) -> IntArray:
 
 
 def stretches(store: BarStore, key: SeriesKey, market: str) -> list[IntArray]:
-    """Those of each stretch that was noted, and still lacks some, in order of time. Raises as `still_lost`."""
+    """The lost bars of each noted stretch that still lacks some, in order of time. Raises as `still_lost`."""
     known = looks.load(store, key)
     windows = sorted(known.lost) if known else []
     found = [missing_bars(store, key, market, first_ms=a, last_ms=b) for a, b in windows]

@@ -11,7 +11,7 @@ from pyjobs.market.bars import COLUMNS, DAY_MS, TIMEFRAME_MS, Bars, IntArray, Se
 from pyjobs.market.ingest import looks
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK, are_from_open, expected_closes
 from pyjobs.market.ingest.gaps import NEVER, first_bar, stored_before
-from pyjobs.market.ingest.news import said as news
+from pyjobs.market.ingest.news import lines as news
 from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, units
 from pyjobs.market.providers.units import Step
@@ -32,9 +32,9 @@ OVERLAP_DAYS = 92  # the same of daily bars, in one request as well: Yahoo works
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Got:
-    """What one stretch brought: bars delivered, times confirmed empty, partitions changed, and re-based or not.
+    """The result of one stretch: bars delivered, times confirmed empty, partitions changed, and re-based or not.
 
-    `revised`: stored final bars that came with other numbers. `told`: what to report about it, each a sentence.
+    `revised`: stored final bars that came with other numbers. `lines`: what to report about it, each a sentence.
     """
 
     bars: int = 0
@@ -42,22 +42,22 @@ class Got:
     partitions: int = 0
     requests: int = 0
     revised: int = 0
-    told: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     rebased: bool = False
 
     @property
     def news(self) -> tuple[str, ...]:
-        """What is to be said of it, each sentence once."""
-        return tuple(dict.fromkeys([*[news.REBASED] * self.rebased, *self.told]))
+        """The lines about it, each once."""
+        return tuple(dict.fromkeys([*[news.REBASED] * self.rebased, *self.lines]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What to ask about one stretch of a series, so that the answer can be compared with what is stored.
+    """The question about one stretch of a series, wide enough to compare the answer with stored bars.
 
     `basis` and `adjusted` are those of the series when the question was made (`known`: there is one). `apart`: the
     stretch lies too far from what is stored for one request; its prices must be compared by a question of their own.
-    `oldest`: and so must the oldest ones. `whole`: it asks for all that is stored.
+    `oldest`: and so must the oldest ones. `whole`: it covers all that is stored.
     """
 
     key: SeriesKey
@@ -150,8 +150,10 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         empty = within(empty, begins, last)
     looks.confirmed(store, key, without(empty, before.empty), now_ms)  # first: a kill in between loses no date
     revised = before.revised_by(bars)
-    told = news.of_answer(looks.load(store, key) if known else None, fetched, bars, before.about(key, bars, revised))
-    told.note(store, key)  # and nothing that is to be said
+    found_news = news.of_answer(
+        looks.load(store, key) if known else None, fetched, bars, before.about(key, bars, revised)
+    )
+    found_news.note(store, key)  # and no line to print
     changed = store.write(
         key, bars, provider=about.provider, adjusted=about.adjusted, empty=empty,
         fetched_at_ms=fetched.fetched_at_ms if fetched else now_ms,
@@ -165,26 +167,22 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         _whole(key, about.provider, sure, ranges, bars)
     return Got(
         bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
-        revised=int(revised.size), told=told.all,
+        revised=int(revised.size), lines=found_news.all,
     )  # fmt: skip
-
-
-def _flags(key: SeriesKey) -> str:
-    return f"--exchange {key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
 
 
 def _waits(key: SeriesKey, step: Step) -> str:
     return (
-        f"{key}: {step.text} than those that are stored, and its provider tells no split. What is stored stays, and "
+        f"{key}: {step.text} than those that are stored, and its provider lists no split. What is stored stays, and "
         "nothing newer is taken until the provider mends it or you say what it is: python -m pyjobs.ingest "
-        f"{_flags(key)} --resume --step unit (another unit: stored prices are put into it; split: their volumes, too; "
+        f"{key.flags} --resume --step unit (another unit: stored prices are put into it; split: their volumes, too; "
         "traded: the price has moved so far)"
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    """What was stored of an answer's stretch before it: bars (`final` of them final), and times without one."""
+    """The stored bars of an answer's stretch before it (`final` of them final), and times without one."""
 
     bars: Bars
     final: int
@@ -202,11 +200,12 @@ class _Stored:
 
     def about(self, key: SeriesKey, new: Bars, revised: IntArray) -> tuple[str, ...]:
         """The sentences about those, whose volumes may have been stored in another unit by an older version."""
-        if (moved := volumes_moved(self.bars.slice(0, self.final), new)) is None:
-            return news.about_revised(revised)
-        text = f"volumes up to the bar of {utc_text(moved[1])} come {moved[0]:g} times as high: contracts before?"
-        again = f"older ones are so still: python -m pyjobs.ingest {_flags(key)} --start TIME fetches them anew"
-        return (*news.about_revised(revised), f"{text} {again}")
+        moved = volumes_moved(self.bars.slice(0, self.final), new)
+        of_volumes = () if moved is None else (
+            f"volumes up to the bar of {utc_text(moved[1])} come {moved[0]:g} times as high: contracts before? "
+            f"Older ones are so still: python -m pyjobs.ingest {key.flags} --start TIME fetches them anew",
+        )  # fmt: skip
+        return (*news.about_revised(revised), *of_volumes)
 
 
 def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _Stored:

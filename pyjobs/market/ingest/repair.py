@@ -29,7 +29,7 @@ from utils.errors import ExternalDataUnavailable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """What became of the gaps: `missing` bars before, `filled`, `confirmed_empty`, and `left` (asked for in vain).
+    """The result for the gaps: `missing` bars before, `filled`, `confirmed_empty`, and `left` (asked for in vain).
 
     `refused`: what the provider answered about the first stretch that is too old for it.
     `again`: bars that were confirmed empty a while ago and were asked for again; those that came are among `filled`.
@@ -51,10 +51,10 @@ def repair(
 ) -> Repaired:
     """Fill the gaps between now minus `lookback_ms` and the newest stored bar.
 
-    What the provider confirms it does not have is remembered, asked for again after an hour, a day, a week and a month
-    (however far back), and then stands; nothing is made up. A partition that cannot be read is set aside first, and its
-    bars are missing ones. Raises BadDataError when the clock is behind
-    the newest stored bar, ExternalDataUnavailable (never of kind no_data) with what came before it stored.
+    A bar that the provider confirms it does not have is remembered, asked for again after an hour, a day, a week and a
+    month (however far back), and then final; nothing is made up. A partition that cannot be read is set aside first,
+    and its bars are missing ones. Raises BadDataError when the clock is behind the newest stored bar,
+    ExternalDataUnavailable (never of kind no_data) with what came before it stored.
     """
     first, last = now_ms - lookback_ms, now_ms - EMPTY_FOR_SURE_MS
     newest_file = max((path.stem for path in store.files(key, first, last)), default=None)
@@ -109,8 +109,8 @@ class _Asked:
     def filled(self, times: IntArray) -> Got:
         """Ask for all of `times`, oldest first, with the fewest requests.
 
-        A stretch the provider has nothing to say about (too old for it, as Yahoo's minutes after a month) does not keep
-        the newer ones from being asked for.
+        A stretch that is too old for the provider (as Yahoo's minutes after a month) does not keep the newer ones from
+        being asked for.
         """
         if not times.size:
             return Got()

@@ -1,4 +1,4 @@
-"""Series in which nobody trades any more: since when, and when they are asked for again."""
+"""Series without trades: since when, and when they are asked for again."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FAR_MS = 21 * DAY_MS  # no market is closed for longer
 
 
 def last_trade(store: BarStore, key: SeriesKey) -> int | None:
-    """The close of the newest bar in which somebody traded; the oldest bar's where nobody did, None without a bar.
+    """The close of the newest bar with a trade; the oldest bar's where there was none, None without a bar.
 
-    A bar without volume that stands at one price, that of the bar before it, is none: some exchanges go on sending
-    those for a pair that is dead. Opens files from the newest on, until one has a trade. Raises BadDataError.
+    A bar without volume at one price, that of the bar before it, is none: some exchanges go on sending those for a
+    pair that is dead. Opens files from the newest on, until one has a trade. Raises BadDataError.
     """
     first = None
     for path in reversed(store.partitions(key)):
@@ -71,14 +71,14 @@ def resting(store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int) 
 
 
 def note_asked(
-    store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int, *, hint: str = " (--start asks at once)"
+    store: BarStore, key: SeriesKey, source: SeriesSource, now_ms: int, *, hint: str = " (--start asks for it at once)"
 ) -> str:
-    """It has been asked for; what to say of it when it is silent all the same. `hint`: what a person can do."""
+    """It has been asked for; return the line about it where it is silent still. `hint`: what a person can do."""
     since = silent_since(store, key, source.market, now_ms, silent_ms=source.silent_ms)
     if since is None:
         return ""
     looks.change(store, key, asked_ms=now_ms)
-    return f"silent since {utc_text(since)}: asked ever less often{hint}"
+    return f"silent since {utc_text(since)}: asked for less and less often{hint}"
 
 
 def last_known(store: BarStore, key: SeriesKey, market: str, newest_ms: int, now_ms: int) -> int:

@@ -87,9 +87,9 @@ class Sources:
         return exchange in self._exchanges and has_quotes(self._quoting(exchange).provider)
 
     def quotes(self, exchange: str, symbols: Sequence[str]) -> dict[str, Quote | NightdeskError]:
-        """What is traded now, or why that cannot be had, for each symbol of one exchange.
+        """A quote, or the reason why there is none, for each symbol of one exchange.
 
-        Where another exchange is asked for it, symbols that it does not know are left out: nobody knows their price.
+        Where another exchange delivers the quote, symbols that it does not have are left out: their price is not known.
         """
         at, names = (
             self._quoting(exchange),
@@ -111,13 +111,13 @@ class Sources:
         return self._exchanges[self._exchanges[exchange].quotes or exchange]
 
     def state(self, key: SeriesKey) -> State:
-        """What is known of those who are asked about a series."""
+        """The state of the providers of a series."""
         any_request = BarRequest(symbol=key.symbol, timeframe=key.timeframe, start_ms=0, end_ms=0)
         return self._states.read(self._provider_of(key.exchange).rate_limit_group(any_request))
 
     @contextmanager
     def only_healthy(self) -> Iterator[None]:
-        """The first pass of a scheduled job: waits for no provider, asks none whose last request failed."""
+        """The first pass of a scheduled job: it waits for no provider, and skips each whose last request failed."""
         self._skip_unhealthy = self.scheduled
         try:
             yield

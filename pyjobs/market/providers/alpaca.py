@@ -74,7 +74,9 @@ class Alpaca(Remote):
             {**self.asked(group[0], now_ms), "symbols": list(dict.fromkeys(one.symbol for one in group))}
             for group in together
         ]
-        for group, entry in self.told_each(self.question(asks, limit_s, gap_s=gap_s), together, lambda one: one.symbol):
+        for group, entry in self.verdicts_by_group(
+            self.question(asks, limit_s, gap_s=gap_s), together, lambda one: one.symbol
+        ):
             for request in group:
                 if isinstance(entry, Refused):
                     yield request, entry.about(request.symbol)
@@ -86,7 +88,7 @@ class Alpaca(Remote):
     ) -> Iterator[tuple[str, Quote | ExternalDataUnavailable]]:
         """Snapshots: one request for all of them."""
         question = self.question([{"call": "alpaca_quotes", "symbols": list(symbols)}], limit_s)
-        for group, entry in self.told_each(question, [symbols], lambda symbol: symbol):
+        for group, entry in self.verdicts_by_group(question, [symbols], lambda symbol: symbol):
             for symbol in group:
                 if isinstance(entry, Refused):
                     yield symbol, entry.about(symbol)
@@ -98,7 +100,7 @@ class Alpaca(Remote):
 
 
 def groups(requests: Sequence[BarRequest]) -> list[list[BarRequest]]:
-    """Requests that one address asks for: one timeframe, from the earliest start of them to now.
+    """Requests for one address: one timeframe, from the earliest start of them to now.
 
     A later start joins while all still fit a page: what is fetched besides costs nothing. Who alone is more than
     GROUP_ROWS stays alone.

@@ -1,4 +1,4 @@
-"""What every provider is: one name, one question (a `BarRequest`), one answer (`Fetched`), one error."""
+"""The interface of every provider: one name, one question (a `BarRequest`), one answer (`Fetched`), one error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarRequest:
-    """Which bars: `symbol` as this provider calls it, and the bars' closes, both ends included, UTC milliseconds.
+    """The requested bars: `symbol` in this provider's spelling, and the bars' closes, both ends included, UTC
+    milliseconds.
 
     `market` is the calendar by which a daily bar closes. `local_keys` are other names a local source may know.
     `currency` is that of the prices ("": whatever comes): an answer in another is refused. `stored`: who asks has bars
@@ -40,7 +41,7 @@ class BarRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What the provider has the symbol as; empty where its answer does not hold that.
+    """The kind of the symbol at the provider; empty where its answer has none.
 
     `currency` as the provider writes it (GBp is pence); `zone` is a tz name; `kind` its own word (EQUITY, INDEX …);
     `granularity` is the length of the bars it sent, in its own words (1d, 15m).
@@ -55,7 +56,7 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What happened to a share before the open of `session` (YYYY-MM-DD), as the provider sends it with its bars.
+    """A corporate action before the open of `session` (YYYY-MM-DD), as the provider sends it with its bars.
 
     `value` of a `split` is the new shares for one old, of a `dividend` the amount for one share of now.
     """
@@ -69,9 +70,9 @@ class Event:
 class Quote:
     """The running session of one symbol, as its provider has it: `ts_ms` is when `last` was traded, UTC milliseconds.
 
-    Prices are those of shares of now, `volume` that of the session so far; NaN where the provider does not say.
-    `open` to `volume` belong to the session in which `last` was traded. `state` is the provider's word (REGULAR,
-    CLOSED …), `delay_s` how old its prices are by its own word; `about` what it has the symbol as.
+    Prices are those of today's shares, `volume` that of the session so far; NaN where the provider has none. `open` to
+    `volume` belong to the session in which `last` was traded. `state` is the provider's word (REGULAR, CLOSED …),
+    `delay_s` how old its prices are by its own word; `about` what it has the symbol as.
     """
 
     symbol: str
@@ -95,7 +96,8 @@ class Fetched:
     within the request about which the provider answered and in which it has no bar (no trades): do not ask again.
     `events` came with the bars, in order of time; a provider that sends none may still have some. `untrue`: the closes
     of rows within the request that cannot be true, and are none of the bars. `worked_in`: sessions before whose open a
-    dividend is told that its adjusted closes lacked, and by what all earlier prices of these bars were multiplied here.
+    dividend was announced that its adjusted closes lacked, and by what all earlier prices of these bars were
+    multiplied here.
     `remark`: a sentence about all of its bars.
     """
 
@@ -125,7 +127,7 @@ class Provider(Protocol):
         """Whether asking it leaves the machine."""
 
     def rate_limit_group(self, request: BarRequest) -> str:
-        """Who is behind it, and may ban us: providers that ask the same servers share one state."""
+        """Its rate-limit group: providers that use the same servers share one state."""
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """An earlier answer that is still true, without a request; None without one."""
@@ -159,7 +161,7 @@ class AsksMany(Protocol):
 
 @runtime_checkable
 class Quotes(Protocol):
-    """A provider that knows what is traded now."""
+    """A provider of prices of now."""
 
     @property
     def quotes_at_once(self) -> int:
@@ -178,7 +180,7 @@ class Quotes(Protocol):
 
 
 class Refused(ExternalDataUnavailable):
-    """One attempt failed; `retry_after_s` is how long the provider itself wants no request (None: it did not say)."""
+    """One attempt failed; `retry_after_s` is how long the provider itself forbids requests (None: not stated)."""
 
     def __init__(
         self,
@@ -215,7 +217,7 @@ class Renamed(Refused):
 
 
 class NotAsked(ExternalDataUnavailable):
-    """Nothing was sent: the provider is to be left alone, or there is no time for it. `kind` is its last failure's."""
+    """Nothing was sent: the provider is blocked, or there is no time for it. `kind` is its last failure's."""
 
 
 class Unasked(Refused):

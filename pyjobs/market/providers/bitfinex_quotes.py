@@ -1,4 +1,4 @@
-"""What Bitfinex trades now: the running day's candle of each symbol, one small request each."""
+"""Bitfinex's quotes: the running day's candle of each symbol, one small request each."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def quotes(
 ) -> Iterator[tuple[str, Quote | ExternalDataUnavailable]]:
     """(symbol, its quote or its failure) for each (symbol, address of its daily candles), in order.
 
-    A candle does not say when its last trade was: `ts_ms` is the time of the answer. `open` to `volume` are those of
-    the day that began at midnight UTC. After a failure that is about the exchange the others are `Unasked`.
+    A candle has no time of its last trade: `ts_ms` is the time of the answer. `open` to `volume` are those of the day
+    that began at midnight UTC. After a failure that is about the exchange the others are `Unasked`.
     """
     until_s, failed, last = time.monotonic() + limit_s, 0, None
     for symbol, address in addresses:

@@ -49,7 +49,7 @@ def checked(fetched: Fetched, request: BarRequest) -> Fetched:
 
 
 def check_about(about: About, provider: str, request: BarRequest) -> None:
-    """Raises as `checked` when an answer, of which nothing is read yet, says that it is about something else."""
+    """Raises as `checked` when an answer, still unparsed, is about something else."""
     _same_symbol(about, provider, request.symbol)
     _same_market(about, provider, request.symbol, request.market, request.currency)
     if about.granularity and about.granularity not in SAME_LENGTH.get(request.timeframe, (request.timeframe,)):
@@ -58,7 +58,7 @@ def check_about(about: About, provider: str, request: BarRequest) -> None:
 
 
 def as_taken(fetched: Fetched, request: BarRequest) -> Fetched | None:
-    """What `checked` makes of it; None where it takes nothing."""
+    """The result of `checked`; None where it takes nothing."""
     try:
         return checked(fetched, request)
     except (Refused, BadDataError):
@@ -105,13 +105,13 @@ def _traded_on(market: str, kind: str) -> bool:
 
 
 def _unit(currency: str) -> str:
-    """What a currency that is not one is: providers quote some shares in hundredths."""
+    """The currency behind a hundredth of one: providers quote some shares in hundredths."""
     pence = {"GBp": "pence, a hundredth of GBP", "ZAc": "cents, a hundredth of ZAR", "ILA": "agorot, hundredths of ILS"}
     return f" ({pence[currency]})" if currency in pence else ""
 
 
 def _fitting(provider: str, about: About) -> str:
-    """Which exchange of config/exchanges.yaml would be right for such a symbol."""
+    """The exchange of config/exchanges.yaml that fits such a symbol."""
     path = config.own_or_default("exchanges.yaml")
     fitting = [
         name

@@ -1,8 +1,8 @@
 """A board of KRX on one session: every share's prices, what they are measured against, and how many are listed.
 
-The rows do not say their day. What can be checked is: that the session has closed by KRX's clock, that every row is of
-the board asked for, that change and rate agree, and, against the session before, that this is the day after it, whose
-base prices are that day's closes but for a few (`universe.base_prices.check_follows`).
+The rows have no date. What can be checked is: that the session has closed by KRX's clock, that every row is of the
+board asked for, that change and rate agree, and, against the session before, that this is the day after it, whose base
+prices are that day's closes but for a few (`universe.base_prices.check_follows`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BOARDS = {"KOSPI": "STK", "KOSDAQ": "KSQ", "KONEX": "KNX"}
 RATE_ROUNDING = (
     0.0051  # KRX rounds the rate of change to hundredths of a percent (data.krx.co.kr, MDCSTAT01501, 2026-11-29)
 )
-WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer as a whole is not believed
+WRONG_SHARE = 0.05  # more rows than this that cannot be true: the answer as a whole is not trusted
 _CODE = re.compile(r"[0-9A-Z]{6}")
 
 
@@ -34,8 +34,8 @@ class BoardRow:
     """One share on one session, in won and shares, raw.
 
     `base` is what its change is measured against: the last close, unless a split or an issue lies between; NaN where
-    change and rate contradict each other. A session without a trade (halted, or nobody wanted it: KRX does not say
-    which) has a close, and open, high, low and volume 0. `shares`: how many are listed.
+    change and rate contradict each other. A session without a trade (halted, or no order: KRX does not distinguish)
+    has a close, and open, high, low and volume 0. `shares`: how many are listed.
     """
 
     symbol: str
@@ -80,7 +80,7 @@ class BoardDay:
 
 class NoBoard(Refused):
     """KRX answered that it has no prices of the session, or has not had the time (kind `no_data`): not there yet, or
-    no session after all. Nothing is to be concluded about any share."""
+    no session after all. The answer proves nothing about any share."""
 
     def __init__(self, board: str, session: dt.date, detail: str) -> None:
         super().__init__("no_data", provider=NAME, symbol=f"{board} {session}", detail=detail)

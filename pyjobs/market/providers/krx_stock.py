@@ -1,7 +1,7 @@
 """KRX's shares, raw, through pykrx: all of a board by the session, or one by its six-digit code.
 
 Both need KRX's login (KRX_ID, KRX_PW), which costs five requests and holds for a process, an hour at most. The codes'
-ISINs, by which KRX knows a share, are asked for once a day and kept in data/webcache/krx/.
+ISINs, KRX's own keys of a share, are asked for once a day and kept in data/webcache/krx/.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class KrxStock(Remote):
                 known.append([request])
         if not known:
             return
-        for group, entry in self.told_each(self.question(asks, limit_s, gap_s=gap_s), known, lambda one: one.symbol):
+        for group, entry in self.verdicts_by_group(
+            self.question(asks, limit_s, gap_s=gap_s), known, lambda one: one.symbol
+        ):
             if isinstance(entry, Refused):
                 yield group[0], entry
             else:
@@ -156,7 +158,7 @@ class KrxStock(Remote):
             {"call": "krx_board", "board": BOARDS[board], "day": f"{session:%Y%m%d}"} for board, session in due.values()
         ]
         question = self.question(asks, limit_s, gap_s=gap_s)
-        for (name,), entry in self.told_each(question, [[name] for name in due], str):
+        for (name,), entry in self.verdicts_by_group(question, [[name] for name in due], str):
             yield due[name], entry if isinstance(entry, Refused) else _day_of(entry, due[name], now_ms)
 
 
@@ -165,7 +167,7 @@ def ask_boards(
 ) -> Iterator[tuple[BoardAsked, BoardDay | NightdeskError]]:
     """Each (board, session) with its day, or with the error it ended in, in turns as `ask_many` does it.
 
-    What has not been published yet is NoBoard: an answer, and no failure of the provider.
+    A board that is not published yet is NoBoard: an answer, and no failure of the provider.
     """
     asked = list(dict.fromkeys(asked))
     if not network_allowed():
@@ -186,7 +188,7 @@ def ask_boards(
 
 
 def named(asked: BoardAsked) -> str:
-    """What messages and the provider's state call a question about a board."""
+    """The name of a question about a board in messages and in the provider's state."""
     return f"{asked[0]} {asked[1]}"
 
 

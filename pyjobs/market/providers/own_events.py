@@ -1,7 +1,7 @@
-"""Whether an answer contradicts itself: it tells a split that is not in its prices.
+"""Whether an answer contradicts itself: it lists a split that is not in its prices.
 
-A provider may tell a split days before it works it in, or never does
-(https://github.com/ranaroussi/yfinance/issues/1531, 280): stored, such prices would have a fall that nobody suffered.
+A provider may announce a split days before it works it in, or never work it in
+(https://github.com/ranaroussi/yfinance/issues/1531, 280): stored, such prices would have a fall that never happened.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NEAR_MS = 7 * DAY_MS  # bars farther from the split say nothing of it
 
 
 def contradicted(fetched: Fetched, market: str) -> str:
-    """What speaks against the answer's prices; empty for nothing. Raw prices have their splits in them as falls.
+    """The reason not to trust the answer's prices; empty without one. Raw prices have their splits in them as falls.
 
     A split is not worked in where the price before it, divided by it, is nearer to the open after it than undivided.
     """

@@ -44,7 +44,7 @@ class Yahoo(Remote):
         return {**super().asked(request, now_ms), "zone": zone_of(request.market)}
 
     def label(self, request: BarRequest, record: Mapping[str, Any]) -> Adjusted:
-        """What the answer shows: splits are in all prices of what can split, dividends in closes that come adjusted."""
+        """The basis that the answer shows: splits are in all prices of what can split, dividends in adjusted closes."""
         if self.adjusted == "adjusted":
             return "adjusted" if request.timeframe == "1d" else "split"
         about = record.get("about") or {}
@@ -82,7 +82,7 @@ class Yahoo(Remote):
             except UsageError as error:  # it hides no other
                 yield one, error
         question = self.question(asks, limit_s, gap_s=max(gap_s, GAP_S))
-        for group, entry in self.told_each(question, groups, lambda one: one.symbol) if groups else ():
+        for group, entry in self.verdicts_by_group(question, groups, lambda one: one.symbol) if groups else ():
             if isinstance(entry, Refused):
                 yield group[0], entry
             else:
@@ -93,7 +93,7 @@ class Yahoo(Remote):
     ) -> Iterator[tuple[str, Quote | ExternalDataUnavailable]]:
         """One request for all of them, after those for a cookie and a crumb where the client has none yet."""
         question = self.question([{"call": "yfinance_quotes", "symbols": list(symbols)}], limit_s)
-        for group, entry in self.told_each(question, [symbols], lambda symbol: symbol):
+        for group, entry in self.verdicts_by_group(question, [symbols], lambda symbol: symbol):
             for symbol in group:
                 yield symbol, self._quote(symbol, entry)
 

@@ -19,7 +19,7 @@ MOST_REVISED = 0.01  # of the shared closes; more that differ are no revisions, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What became of one series: bars added, the same here, here with other numbers (those stay); or why none was."""
+    """The result for one series: bars added, the same here, here with other numbers (those stay); or why none was."""
 
     key: SeriesKey
     added: int = 0

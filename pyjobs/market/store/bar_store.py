@@ -61,7 +61,7 @@ class BarStore:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", key.exchange):
             raise BadDataError(f"{key}: exchange {key.exchange!r} is not a plain name (letters, digits, _ and -)")
         if key.timeframe not in TIMEFRAME_MS:
-            raise BadDataError(f"{key}: timeframe {key.timeframe!r} is none of {', '.join(TIMEFRAME_MS)}")
+            raise BadDataError(f"{key}: timeframe {key.timeframe!r} is not one of {', '.join(TIMEFRAME_MS)}")
         return self._folders.setdefault(key, self.root.joinpath(key.exchange, folder_name(key.symbol), key.timeframe))
 
     def series(self) -> list[SeriesKey]:
@@ -72,7 +72,7 @@ class BarStore:
             symbol = symbol_of(name)
             if symbol is not None and timeframe in TIMEFRAME_MS:
                 key = SeriesKey(exchange=exchange, symbol=symbol, timeframe=timeframe)
-                if not os_files.has_folder(folder) or self.paths(key):  # no folder: whoever looks at it tells
+                if not os_files.has_folder(folder) or self.paths(key):  # no folder: its reader reports it
                     found.append(key)
         return sorted(found, key=lambda key: (key.exchange, key.symbol, key.timeframe))
 
@@ -91,7 +91,7 @@ class BarStore:
         `history`), and arrays may be read-only. Raises BadDataError naming a torn or untrue partition.
         """
         if start_ms is None and end_ms is None:
-            with suppress(OSError):  # moved by another job, or never a file: the store can wait, and say so
+            with suppress(OSError):  # moved by another job, or never a file: the store can wait, and report it
                 whole = history.whole(self.folder(key), key, self.columns)
                 if whole is not None:
                     return whole
@@ -291,7 +291,7 @@ class BarStore:
 
 
 def _in_order(parts: Sequence[Partition]) -> Bars | None:
-    """The bars of sealed partitions, whose prices have been looked at; None where anything must be looked at."""
+    """The bars of sealed partitions with checked prices; None where anything must be looked at."""
     some = [part.bars for part in parts if len(part.bars)]
     if not some or not all(part.sealed for part in parts):
         return None

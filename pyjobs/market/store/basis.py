@@ -22,8 +22,9 @@ DIFFERENT = 0.002  # relative: more than files round, less than a dividend that 
 
 
 def of_file(about: Mapping[str, str], timeframe: str) -> Adjusted:
-    """What a file has worked in. Yahoo's bars within the day have no dividends: before December 2026 they were
-    called adjusted, as its days are."""
+    """The basis of a file. Yahoo's bars within the day have no dividends: before December 2026 they were called
+    adjusted, as its days are.
+    """
     if about["adjusted"] == "adjusted" and about["provider"] == "yf_etf" and TIMEFRAME_MS[timeframe] < DAY_MS:
         return "split"
     return next((one for one in WORKED_IN if one == about["adjusted"]), "raw")

@@ -20,7 +20,7 @@ Seen = TypeVar("Seen")
 
 
 def read_when_stable(look: Callable[[], Seen], listed: Callable[[], object] = lambda: None) -> Seen:
-    """What `look` sees of a series; once more when a file it was about to open has been moved by another job.
+    """The result of `look` on a series; it runs once more when another job has moved a file it was about to open.
 
     `listed`: and when its result has changed afterwards. Raises BadDataError when this goes on for a minute.
     """

@@ -65,7 +65,7 @@ def _read(source: str, key: SeriesKey) -> tuple[Bars, int]:
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What the name of a mapped series holds about it, so that its bars need not be read; `seen` None: no bars."""
+    """The facts in the name of a mapped series, for which its bars need not be read; `seen` None: no bars."""
 
     basis: int
     seen: Seen | None

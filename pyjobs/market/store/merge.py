@@ -74,7 +74,7 @@ def _kept(old: Partition, fresh: Partition) -> Bars:
 
 
 def beside(old: Partition, fresh: Partition) -> Partition:
-    """What `fresh` has and `old` has not: final bars of times that have no final one, and confirmed empty times."""
+    """The additions of `fresh` to `old`: final bars of times without a final one, and confirmed empty times."""
     bars = fresh.bars if fresh.provenance.last_final else fresh.bars.slice(0, max(0, len(fresh.bars) - 1))
     sure = old.bars.ts_ms if old.provenance.last_final else old.bars.ts_ms[:-1]
     lacking = ~np.isin(bars.ts_ms, sure)

@@ -17,8 +17,8 @@ _LONGEST = 200
 def folder_name(symbol: str) -> str:
     """`symbol` as one path segment: `BTC/USD` becomes `BTC%2FUSD`, `..` becomes `%2E%2E`.
 
-    All but capitals, digits, `_`, `-` and inner dots is percent-encoded. Small letters are encoded too, so that `kPEPE`
-    and `KPEPE` stay apart on a disk that ignores case. Raises BadDataError for an empty or endless symbol.
+    Everything but capitals, digits, `_`, `-` and inner dots is percent-encoded. Small letters are encoded too, so that
+    `kPEPE` and `KPEPE` stay apart on a disk that ignores case. Raises BadDataError for an empty or endless symbol.
     """
     if _USUAL.fullmatch(symbol) and symbol not in _RESERVED and len(symbol) <= _LONGEST:
         return symbol
@@ -40,7 +40,7 @@ def folder_name(symbol: str) -> str:
 
 
 def symbol_of(folder: str) -> str | None:
-    """The symbol whose folder this is, or None for a folder that `folder_name` did not make."""
+    """The symbol of this folder, or None for a folder that `folder_name` did not make."""
     symbol = unquote(folder, errors="replace")
     try:
         return symbol if folder_name(symbol) == folder else None

@@ -52,7 +52,7 @@ class Partition:
     """One partition file, read: its bars (increasing in time; there may be none) and their provenance.
 
     `empty`: close times (ts_ms, increasing) of bars that the provider confirmed it does not have. `sealed`: from a
-    file whose checksum proves that `BarStore` wrote it, which looks at every bar before it does.
+    file with a checksum that proves that `BarStore` wrote it, which looks at every bar before it does.
     """
 
     bars: Bars
@@ -63,7 +63,7 @@ class Partition:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Outline:
-    """What a partition's footer alone holds. `aligned`: every close is a whole number of timeframes since 1970."""
+    """The content of a partition's footer. `aligned`: every close is a whole number of timeframes since 1970."""
 
     rows: int
     aligned: bool
@@ -150,7 +150,7 @@ def read_partition(path: Path | str, key: SeriesKey) -> Partition:
 def content_of(path: Path | str) -> bytes:
     """The file's bytes. Raises BadDataError for anything but a file in its place, or a link that leads nowhere."""
     try:
-        descriptor = os.open(path, os_files.READ | getattr(os, "O_NONBLOCK", 0))  # nobody waits for a pipe
+        descriptor = os.open(path, os_files.READ | getattr(os, "O_NONBLOCK", 0))  # a pipe is not waited for
         try:
             return _all_of(descriptor)
         finally:
@@ -176,7 +176,7 @@ def _all_of(descriptor: int) -> bytes:
 
 
 def parsed(content: bytes, path: Path | str, key: SeriesKey) -> Partition:
-    """What the bytes of the file at `path` hold; raises BadDataError as `read_partition`."""
+    """The content of the file at `path`, given as bytes; raises BadDataError as `read_partition`."""
     with _named(path):
         ours = plain.opened(content)
         if ours is not None:
@@ -196,9 +196,9 @@ def read_sealed(path: str, key: SeriesKey) -> tuple[Bars, int] | None:
     content = content_of(path)
     with _named(path):
         ours = plain.opened(content)
-    if ours is None or not ours.tells_first(_identity(key)):
+    if ours is None or not ours.holds_first(_identity(key)):
         return None
-    basis = ours.told("basis")
+    basis = ours.metadata("basis")
     return None if basis is None else (ours.bars(), int(basis))
 
 
@@ -273,9 +273,9 @@ class ForeignPartition(Exception):
     """A partition file of one series lies in another's folder."""
 
 
-@lru_cache(maxsize=512)  # partitions that were written together say the same of themselves: half the time of a gap scan
+@lru_cache(maxsize=512)  # partitions that were written together have the same marks: half the time of a gap scan
 def _outline_of(found: bytes, key: SeriesKey) -> Outline:
-    return _outline(plain.told_in(found), 0, key)
+    return _outline(plain.metadata_of(found), 0, key)
 
 
 def _outline(metadata: Mapping[bytes, bytes] | None, rows: int, key: SeriesKey) -> Outline:

@@ -191,13 +191,13 @@ class PlainFile:
 
     def about(self) -> dict[bytes, bytes]:
         """The metadata about the bars."""
-        return told_in(self._content, self._layout[-1])
+        return metadata_of(self._content, self._layout[-1])
 
-    def tells_first(self, about: Mapping[str, str]) -> bool:
+    def holds_first(self, about: Mapping[str, str]) -> bool:
         """Whether the metadata begins with `start`."""
         return self._content.startswith(b"".join([_pair(*pair) for pair in about.items()]), self._layout[-1])
 
-    def told(self, key: str) -> bytes | None:
+    def metadata(self, key: str) -> bytes | None:
         """The metadata under `key`; None when there is none, or it is not short. A value must not hold a key's name."""
         head = b"\x18" + _text(key.encode()) + b"\x18"
         at = self._content.find(head, self._layout[-1]) + len(head)
@@ -207,7 +207,7 @@ class PlainFile:
 
 
 def opened(content: bytes) -> PlainFile | None:
-    """The file whose bytes these are; None when we did not lay it out. Raises ValueError for one with changed bytes."""
+    """The file with these bytes; None when we did not lay it out. Raises ValueError for one with changed bytes."""
     seen = _layout(content, len(content))
     if seen is None:
         return None
@@ -218,7 +218,7 @@ def opened(content: bytes) -> PlainFile | None:
 
 
 def ending(content: bytes, size: int) -> tuple[int, bytes] | None:
-    """The number of bars, and their metadata (for `told_in`), by the last bytes of a file of `size` bytes.
+    """The number of bars, and their metadata (for `metadata_of`), by the last bytes of a file of `size` bytes.
 
     None when we did not lay it out, or its footer is longer. Raises ValueError as `opened`.
     """
@@ -247,7 +247,7 @@ def _layout(content: bytes, size: int) -> tuple[tuple[int, ...], int, int] | Non
     return layout, crc_of_footer, crc
 
 
-def told_in(content: bytes, at: int = 0) -> dict[bytes, bytes]:
+def metadata_of(content: bytes, at: int = 0) -> dict[bytes, bytes]:
     """The pairs of metadata from `at` on, up to PLACES."""
     texts: list[bytes] = []
     while True:

@@ -1,7 +1,7 @@
-"""Who of the series that a job keeps up to date is left alone: silent ones, and symbols the provider does not know.
+"""Series that a job leaves alone for a while: silent ones, and symbols that the provider does not have.
 
-One symbol that is delisted, or misspelt, must not make every run of all of them a failure: it is named, asked for ever
-less often (of which nothing is stored after 1, 2, 4 … 30 days), and the others' result stands.
+One symbol that is delisted, or misspelt, must not make every run of all of them a failure: it is named, asked for less
+and less often (with nothing stored after 1, 2, 4 … 30 days), and the others' result is kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from utils.errors import ExternalDataUnavailable, MisfitError, NightdeskError
 
 @dataclass(slots=True, kw_only=True)
 class Absent:
-    """What one job finds. `many`: it serves all series, so that one of them may be set aside."""
+    """The findings of one job. `many`: it serves all series, so that one of them may be set aside."""
 
     store: BarStore
     now_ms: int
@@ -38,14 +38,14 @@ class Absent:
         return silence.resting(self.store, key, source, self.now_ms)
 
     def has_answered(self, key: SeriesKey, source: SeriesSource) -> str:
-        """It was asked for without a failure; what to say of one that is silent."""
+        """The request did not fail; return the line about a silent one."""
         self.answered += 1
         if self._known(key) is not None:
             symbol_states.save(key.exchange, {_name(key): None})
         return silence.note_asked(self.store, key, source, self.now_ms)
 
     def set_aside(self, key: SeriesKey, source: SeriesSource, error: NightdeskError) -> str:
-        """The line about a series whose provider answers that it has none of it; empty where that is a failure."""
+        """The line about a series that its provider does not have; empty where that is a failure."""
         if isinstance(error, MisfitError):
             return self._misfit(key, error)
         if not isinstance(error, ExternalDataUnavailable):
@@ -59,12 +59,12 @@ class Absent:
             before = self._known(key)
             state = symbol_states.after(before, "unknown", session=self._today, now_ms=self.now_ms, detail=error.detail)
             symbol_states.save(key.exchange, {_name(key): state})
-            text = "nothing of it is stored: asked ever less often (--start asks at once)"
+            text = "nothing of it is stored: asked for less and less often (--start asks for it at once)"
         self.gone.append(error)
         return f"{key}: set aside: {error.provider} answers: {error.detail}; {text}"
 
     def _misfit(self, key: SeriesKey, error: MisfitError) -> str:
-        """It is in another currency, say: of many the others go on."""
+        """It is in another currency, for example: of many the others go on."""
         if not self.many:
             return ""
         state = symbol_states.after(
@@ -72,7 +72,7 @@ class Absent:
         )
         symbol_states.save(key.exchange, {_name(key): state})
         self.gone.append(error)
-        return f"{key}: set aside: {error}; asked ever less often (--start asks at once)"
+        return f"{key}: set aside: {error}; asked for less and less often (--start asks for it at once)"
 
     def failure(self) -> NightdeskError | None:
         """The error of those set aside, when no series at all was answered: then it may be the provider."""

@@ -28,8 +28,8 @@ def keep_changes(
 ) -> int:
     """Put the changes into the exchange's file, and return how many lines are new, other than before, or gone.
 
-    The later entry of one symbol and session wins; `instead_of`: what is known of these has been worked out anew, and
-    goes unless it is among the changes. The file is ordered by session and symbol, old or new and never half, and not
+    The later entry of one symbol and session wins; `instead_of`: the entries of these have been worked out again, and
+    go unless they are among the changes. The file is ordered by session and symbol, old or new and never half, and not
     touched when nothing changes. Raises BadDataError for a file that is not ours, LockBusyError, OSError.
     """
     rows = {(one.symbol, f"{one.session}"): _row(one) for one in changes}

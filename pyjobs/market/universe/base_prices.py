@@ -5,7 +5,7 @@ Where the base is not the close of the session before, something has happened to
 - `base`, worked into raw prices. Where the number of shares listed explains the base to within its tick, the ratio is
   that of the numbers (a split of 5:1 at 558 000 won is 0.2, although the base is rounded to 112 000); else it is base
   over last close: a rights or bonus issue, whose shares are listed weeks later. Dividends in cash are not in the base.
-- `first`, `auctioned`, `unexplained`: listed, not worked in; the user's own file can say what they were. `first` is a
+  - `first`, `auctioned`, `unexplained`: listed, not worked in; the user's own file can add their kind. `first` is a
   symbol's first session: its base is the price of its issue. `auctioned`: nobody traded the session before, and the
   base is what the opening auction made it (the open itself), or lies outside LOWEST to 1 times the last close: a
   relisting after a demerger, a merger or a capital reduction. `unexplained`: it was traded, and the base rose, or fell
@@ -49,7 +49,7 @@ class BaseChange:
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """What is known of a share on the session before. `turnover` 0: nobody traded it."""
+    """A share on the session before. `turnover` 0: no trade."""
 
     close: float
     turnover: float
@@ -79,9 +79,9 @@ def before_of_listing(listing: Listing) -> Before:
 def check_follows(before: Before, days: Sequence[BoardDay], *, shut: Collection[dt.date] = ()) -> None:
     """Raises Refused(schema) unless `days` can be the boards of the session after `before`: look before storing them.
 
-    The rows do not say their day. They are `before` again when most shares have the same close and turnover, and of
-    another day when more than MOVED_SHARE of base prices are not the last closes. Raises BadDataError when the calendar
-    has a session between the two, but for those of `shut`, on which there was none after all.
+    The rows have no date. They are `before` again when most shares have the same close and turnover, and of another
+    day when more than MOVED_SHARE of base prices are not the last closes. Raises BadDataError when the calendar has a
+    session between the two, but for those of `shut`, on which there was none after all.
     """
     session = days[0].session
     calendar = trading_day.load(MARKET)
@@ -112,7 +112,7 @@ def check_follows(before: Before, days: Sequence[BoardDay], *, shut: Collection[
 
 
 def base_changes(before: Before, days: Sequence[BoardDay], *, shut: Collection[dt.date] = ()) -> list[BaseChange]:
-    """What happened to the shares of `days`, the boards of the session after `before`; by symbol.
+    """The actions of the shares of `days`, the boards of the session after `before`; by symbol.
 
     `before` must hold all of these boards, else what moved between boards looks new. Raises as `check_follows`.
     """
@@ -125,7 +125,7 @@ def base_changes(before: Before, days: Sequence[BoardDay], *, shut: Collection[d
 
 
 def history_changes(days: Iterable[ShareDay]) -> list[BaseChange]:
-    """What happened to one share between the sessions of its history (oldest first, none left out).
+    """The actions of one share between the sessions of its history (oldest first, none left out).
 
     The first of them shows nothing: what was before is not known.
     """
@@ -158,7 +158,7 @@ def _changes(row: BoardRow, session: dt.date, last: Last | None, before: dt.date
 
 
 def _judged(row: BoardRow, last: Last, session: dt.date) -> tuple[Kind, float]:
-    """What a base that moved is, and its ratio."""
+    """The action behind a base that moved, and its ratio."""
     if row.shares > 0 and last.shares > 0 and row.shares != last.shares:
         by_shares = last.shares / row.shares
         if abs(last.close * by_shares - row.base) <= tick_of(row.base, session):

@@ -25,7 +25,7 @@ WRITERS = 8  # at a time: a write waits for the disk most of its time
 
 @dataclass(slots=True, kw_only=True)
 class StoredBoard:
-    """What became of each symbol that was wanted of a board; every one of them is in exactly one of these.
+    """The result for each symbol requested from a board; every one of them is in exactly one of these.
 
     `stored` have the session's bar now, `same` had it before. `halted` are listed and had no trade; `unpriced` are
     listed without a price; `untrue` came with prices that cannot be true; `absent` are not on the board: gone, renamed,
@@ -44,8 +44,8 @@ class StoredBoard:
 def store_board(store: BarStore, day: BoardDay, wanted: Iterable[SeriesKey]) -> StoredBoard:
     """Write the session's raw bar of each wanted daily series; who had no trade has that remembered, once it is final.
 
-    One series that cannot be written hides no other. The bar is written whatever stands before it: who lets sessions
-    out leaves a gap. Raises OSError (a full disk), with every series old or new.
+    One series that cannot be written hides no other. The bar is written whatever is before it: leaving sessions out
+    leaves a gap. Raises OSError (a full disk), with every series old or new.
     """
     found, present = StoredBoard(), list[tuple[SeriesKey, BoardRow]]()
     for key in wanted:
@@ -85,7 +85,7 @@ def _tried(store: BarStore, day: BoardDay, key: SeriesKey, row: BoardRow) -> boo
 
 @dataclass(slots=True, kw_only=True)
 class Stretch:
-    """What became of shares in a stretch of sessions. `first`: the oldest session that was asked for; None: of none.
+    """The result for shares in a stretch of sessions. `first`: the oldest session that was asked for; None: of none.
 
     `newest`: the close of each share's newest bar, and `bars` how many there are, of those that have any. `idle`:
     listed on the last session without a trade. `final`: the last session will not be revised. `failed`: not stored.

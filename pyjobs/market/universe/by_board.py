@@ -1,8 +1,8 @@
 """KRX by the board: one question brings a session of all its shares, so a desk of 2 700 costs what one of three does.
 
 Sessions come oldest first. A share that lacks more of them than boards are worth asking for, or of which nothing is
-stored, is asked for by itself. Who is on no board is gone; who has no trade is halted. Every session's boards are kept
-as the exchange's listing.
+stored, is asked for by itself. A share on no board is gone; a share without a trade is halted. Every session's boards
+are kept as the exchange's listing.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Boards:
                 session = next(ready, None)
 
     def keep_changes(self, session: dt.date, days: Sequence[BoardDay]) -> None:
-        """Keep what base prices tell since the session before, where its listing is kept.
+        """Keep the actions that base prices prove since the session before, where its listing is kept.
 
         Sessions of the calendar on which the exchange was shut after all are passed over. Raises Refused(schema) for
         boards of another day, and as `keep_changes`.
@@ -128,7 +128,7 @@ def take_from_boards(
     wanted = {id(one): {dated(ts_ms) for ts_ms in lacking[id(one)].tolist()} for one in some}
     sessions = sorted(set().union(*wanted.values()))
     before = trading_day.load(boards.market).previous_session(sessions[0]).date
-    if before not in listings.sessions_kept(boards.exchange):  # its closes say which base prices have moved
+    if before not in listings.sessions_kept(boards.exchange):  # its closes show which base prices have moved
         sessions.insert(0, before)
     for session, answers in boards.days(sessions, sources):
         open_ = [one for one in some if one.open]
@@ -193,7 +193,7 @@ def _take_session(
 ) -> None:
     """Store one session of those that lack it. Raises what keeps any board of it from being there.
 
-    A share that is on none of the boards may be on the smallest, which nobody else needs.
+    A share that is on none of the boards may be on the smallest, which nothing else needs.
     """
     for answer in answers.values():
         if isinstance(answer, NoBoard):
@@ -231,7 +231,7 @@ def _put_away(store: BarStore, todays: Sequence[Fetching], days: Sequence[BoardD
 
 
 def _tell(mine: Sequence[Fetching], day: BoardDay, found: StoredBoard) -> None:
-    """What a board has brought each of its shares."""
+    """The bars that a board has brought each of its shares."""
     time = np.array([day.ts_ms], np.int64)
     stored, idle = {*found.stored, *found.same}, {*found.halted, *found.unpriced}
     for one in mine:

@@ -1,4 +1,4 @@
-"""Which series of a desk are fetched, and which bar each of them should have by now."""
+"""The fetched series of a desk, and the bar that each should have by now."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIRST_DAYS = 3_653  # how far back daily bars are fetched at first: ten years
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Want:
-    """One series that is fetched, and where it stands. Times are closes, UTC milliseconds.
+    """One series that is fetched, and its state. Times are closes, UTC milliseconds.
 
     `newest_ms` is the newest stored bar's (None: there is none), `final` whether it is past revision. `closed_ms` is
     that of the newest bar its market has closed, `due_ms` of the newest that its provider must have by now.
@@ -51,7 +51,8 @@ class Want:
 
 @dataclass(slots=True, kw_only=True)
 class MarketClock:
-    """What has closed and what is ready at `now_ms`, looked up once for all series that are alike.
+    """The sessions that have closed, and those that are ready, at `now_ms`, looked up once for all series that are
+    alike.
 
     `until_ms`: nothing is due that closes later.
     """
@@ -100,7 +101,7 @@ def fetched_instruments(desk: Desk, exchanges: Mapping[str, Exchange]) -> list[I
 
 
 def wanted(store: BarStore, instrument: Instrument, exchange: Exchange, clock: MarketClock) -> Want:
-    """Where one series stands. A partition that cannot be read is set aside by who fetches; it counts as none here."""
+    """The state of one series. A partition that cannot be read is set aside by who fetches; it counts as none here."""
     key = instrument.key
     newest = store.newest(key)
     from_open = is_intraday(key.timeframe) and newest is not None and counted_from_open(store, key, exchange.market)
@@ -138,7 +139,7 @@ def ready_s(exchange: Exchange, calendar: Calendar, session: Session) -> float:
 
 
 def nothing_known(instrument: Instrument, exchange: Exchange, clock: MarketClock) -> Want:
-    """What is wanted where a series cannot be looked at: as if nothing of it were stored."""
+    """The request for a series that cannot be looked at: as if nothing of it were stored."""
     return Want(
         instrument=instrument,
         exchange=exchange,

@@ -13,7 +13,7 @@ from pyjobs.market.ingest import silence
 from pyjobs.market.ingest.backfill import newest_readable, refuse_clock_behind
 from pyjobs.market.ingest.expected import ROUND_THE_CLOCK
 from pyjobs.market.ingest.for_each_series import foreseen
-from pyjobs.market.ingest.news.said import REBASED, said
+from pyjobs.market.ingest.news.lines import REBASED, mark_printed
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import symbol_states
@@ -43,7 +43,7 @@ class Part:
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """What a fetch found and did."""
+    """The result of a fetch."""
 
     parts: list[Part]
     verdict: Verdict
@@ -51,11 +51,11 @@ class Result:
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """What one fetch works with. `need_bars` returns how many bars setups look back; it is called when that matters.
+    """The input of one fetch. `need_bars` returns how many bars setups look back; it is called when that matters.
 
     `until_ms`: what is due is judged by this time, and not by `now_ms`. `boards`: those asked for so far, by exchange.
     `history`: by how many sessions histories by the board may go back (None: to the end; 0: none is begun either).
-    `told`: what is said of its series; `result`: what it has found and done.
+    `lines`: the lines about its series; `result`: what it has found and done.
     """
 
     store: BarStore
@@ -69,7 +69,7 @@ class Job:
     named: str = ""
     boards: dict[str, Boards] = field(default_factory=dict)
     by_board: dict[str, ByBoard] = field(default_factory=dict)
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     result: Result | None = None
     finished: int = 0
     total: int = 0
@@ -119,17 +119,17 @@ def fetch_desk(desk: Desk, job: Job) -> Result:
 
 
 def reported(job: Job) -> None:
-    """What was to be said of the series, and of looks, has been said: it is noted no more.
+    """The lines about the series, and about looks, have been printed: they are noted no more.
 
-    A note that cannot be taken away now is said again by the next job.
+    A note that cannot be removed now is printed again by the next job.
     """
     for part in job.result.parts if job.result else ():
         with suppress(NightdeskError, OSError):
             if part.found != Found():
                 looked.take_found(part.exchange, part.found)
-        for one in (one for one in part.series if one.told or one.rebased):
+        for one in (one for one in part.series if one.lines or one.rebased):
             with suppress(NightdeskError, OSError):
-                said(job.store, one.want.key, (*one.told, REBASED))
+                mark_printed(job.store, one.want.key, (*one.lines, REBASED))
 
 
 def bring_listings(wanted: Mapping[str, Sequence[str]], job: Job) -> None:
@@ -159,7 +159,7 @@ def _keep_states(changes: Mapping[str, dict[str, SymbolState | None]]) -> None:
 
 
 def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, SymbolState]]]:
-    """Where every series stands, and what is to be asked about it."""
+    """The state of every series, and the question about it."""
     clock = MarketClock(now_ms=job.now_ms, until_ms=job.until_ms)
     parts: dict[str, Part] = {}
     known: dict[str, dict[str, SymbolState]] = {}
@@ -176,7 +176,7 @@ def _stock(desk: Desk, job: Job) -> tuple[list[Part], dict[str, dict[str, Symbol
 
 
 def _wanted_anew(part: Part, instrument: Instrument, job: Job, clock: MarketClock) -> Want | Fetching:
-    """What is wanted of a series whose newest partition cannot be read, when that is set aside; else its failure."""
+    """The request for a series with an unreadable newest partition, when that is set aside; else its failure."""
     exchange = job.exchanges[instrument.exchange]
     try:
         with foreseen():
@@ -204,20 +204,20 @@ def _fetching(want: Want, states: Mapping[str, SymbolState], job: Job) -> Fetchi
 
 
 def _is_silent(want: Want, job: Job) -> bool:
-    """Whether nobody trades in it any more round the clock, and it is not asked for yet."""
+    """Whether it has no trades any more round the clock, and is not due yet."""
     if want.exchange.market != ROUND_THE_CLOCK or want.newest_ms is None:
         return False
     return bool(silence.resting(job.store, want.key, job.sources.of(want.key), job.now_ms))
 
 
 def _note_silent(parts: Sequence[Part], job: Job) -> None:
-    """Note who was asked for round the clock and is silent all the same, and say so."""
+    """Note the series that were asked for round the clock and are silent still, and report them."""
     for one in (one for part in parts for one in part.series if one.asked and one.error is None):
         if one.want.exchange.market == ROUND_THE_CLOCK:
-            with suppress(NightdeskError, OSError):  # it is asked for again, at the latest then it is told
+            with suppress(NightdeskError, OSError):  # it is asked for again, and reported then at the latest
                 source = job.sources.of(one.want.key)
                 if text := silence.note_asked(job.store, one.want.key, source, job.now_ms, hint=""):
-                    one.told = (*one.told, text)
+                    one.lines = (*one.lines, text)
 
 
 def _begin(one: Fetching, job: Job) -> None:

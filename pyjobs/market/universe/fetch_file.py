@@ -8,8 +8,8 @@ import msgspec
 class FetchedFrom(msgspec.Struct, frozen=True, kw_only=True):
     """One exchange. `came` and `went` are those of its listing since the one before.
 
-    `provisional`: symbols whose newest bar the provider may still revise. `revised`: how many stored bars came with
-    other numbers; `told`: which, a sentence for each series.
+    `provisional`: symbols with a newest bar that the provider may still revise. `revised`: how many stored bars came
+    with other numbers; `lines`: which, a sentence for each series.
     """
 
     exchange: str
@@ -24,7 +24,7 @@ class FetchedFrom(msgspec.Struct, frozen=True, kw_only=True):
     provisional: list[str] = []
     rebased: list[str] = []
     revised: int = 0
-    told: list[str] = []
+    lines: list[str] = msgspec.field(default_factory=list, name="told")
     set_aside: list[str] = []
     oldest: str = ""
     newest: str = ""
@@ -46,7 +46,7 @@ class FetchedSeries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
-    """A series without its newest bar. `expected`: it should have one; `news`: it is said for the first time.
+    """A series without its newest bar. `expected`: it should have one; `news`: it is reported for the first time.
 
     `kind` is the provider's failure (rate_limit, outage …); `late`: it answers and has the session of too few;
     `no_bar`: it has that of the others; `gone`, `unknown`, `renamed`, `not_listed`, `halted`, `silent` as in

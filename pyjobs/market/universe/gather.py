@@ -38,7 +38,7 @@ class Fetching:
     `lacking`: of a share that boards may bring in, the closes of sessions that are not known to have no bar of it.
     `newest_ms` and `final` are those of the store by now; `new_bars` are those it did not have. `answered`: its
     provider has answered about the newest stretch. `error` is what the last question ended in, else None.
-    `revised`: stored bars that came with other numbers; `told`: what to report about them, a sentence each.
+    `revised`: stored bars that came with other numbers; `lines`: what to report about them, a sentence each.
     `by_board`: how many of the questions `asked` were about a whole board. `put_off`: a later job fetches its history.
     `too_old`: stretches that its provider does not reach any more.
     """
@@ -54,7 +54,7 @@ class Fetching:
     answered: bool = False
     rebased: bool = False
     revised: int = 0
-    told: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
     halted: bool = False
     put_off: bool = False
     too_old: list[Window] = field(default_factory=list)
@@ -102,8 +102,8 @@ def again_ms(key: SeriesKey, newest_ms: int, now_ms: int) -> int:
 def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_ms: int, done: Done) -> None:
     """Ask for everything that is open, until nothing is, or a series has failed; all of one exchange.
 
-    In each round every series is asked for its oldest window. What must be compared or fetched again as a whole is put
-    to the provider alone, after the round. Errors stay with their series.
+    In each round every series is asked for its oldest window. A series that must be compared or fetched again as a
+    whole gets its own questions, after the round. Errors stay with their series.
     """
     rest = sorted((one for one in todo if one.open), key=lambda one: (one.newest_ms or 0, one.want.key.symbol))
     while rest:
@@ -118,7 +118,7 @@ def gather(store: BarStore, todo: Sequence[Fetching], sources: Sources, *, now_m
 
 
 def _name_lost(store: BarStore, one: Fetching) -> None:
-    """Note and say which bars since its newest one can no longer be had; of a history that begins there are none."""
+    """Note and report the bars since its newest one that are lost for good; of a history that begins there are none."""
     newest_ms, market = one.want.newest_ms, one.want.exchange.market
     if newest_ms is None or not one.too_old:
         return
@@ -128,11 +128,11 @@ def _name_lost(store: BarStore, one: Fetching) -> None:
         with foreseen():
             count = sum(lost.note(store, one.want.key, market, window) for window in wanted)
     except NightdeskError as error:  # the others have theirs
-        one.told = (*one.told, f"cannot find out which bars are no longer available: {error}")
+        one.lines = (*one.lines, f"cannot find out which bars are no longer available: {error}")
         return
     if count:
-        one.told = (
-            *one.told,
+        one.lines = (
+            *one.lines,
             f"{count} bars since the last fetch can no longer be had: its provider reaches not so far",
         )
 
@@ -183,7 +183,7 @@ def _is_answered(store: BarStore, one: Fetching, question: Question, answer: Ans
     if got is None:
         return False
     one.answered = True
-    one.revised, one.told = one.revised + got.revised, one.told + got.told
+    one.revised, one.lines = one.revised + got.revised, one.lines + got.lines
     if isinstance(answer, FetchedShare | ConfirmedEmpty):  # KRX names the sessions without a trade
         one.halted = any(first <= one.want.due_ms <= last for first, last in answer.confirmed_empty)
     if isinstance(answer, Fetched):
@@ -221,7 +221,7 @@ def _single(store: BarStore, one: Fetching, sources: Sources, *, now_ms: int) ->
     one.asked += got.requests
     one.windows.pop(0)
     one.answered, one.rebased = True, one.rebased or got.rebased
-    one.revised, one.told = one.revised + got.revised, one.told + got.told
+    one.revised, one.lines = one.revised + got.revised, one.lines + got.lines
     if newest is not None:
         one.new_bars += int(newest[0] > (one.newest_ms or 0))
         one.newest_ms, one.final = newest

@@ -41,7 +41,7 @@ class ByBoard:
     """What histories by the board of one exchange are fetched with.
 
     `follower`: the boards of the session after the next stretch, where they were asked for in this job. `failed`:
-    shares whose bars could not be stored; a later job tries them again. `error`: what has ended the questions.
+    shares with bars that could not be stored; a later job tries them again. `error`: what has ended the questions.
     """
 
     store: BarStore
@@ -64,7 +64,7 @@ class ByBoard:
         sessions = self._sessions(min(starts.values()), ready_session(new[0].want.exchange, self.now_ms / 1000))
         if not sessions or len(sessions) * len(self.boards.names) > WORTH * sum(len(one.windows) for one in new):
             return
-        got, newest, self.error = Stretch(), sessions[-1].date, None  # a second pass begins anew
+        got, newest, self.error = Stretch(), sessions[-1].date, None  # a second pass starts again
         # killed below: who has bars goes back from here
         reached.save(self.boards.exchange, dict.fromkeys(starts, newest))
         try:
@@ -174,7 +174,7 @@ class ByBoard:
         done(one)
 
     def _next(self, series: Sequence[Fetching], left: int | None) -> tuple[list[Session], dict[str, int], int] | None:
-        """The next stretch, from when on each share of it wants bars, and how many sessions are left in all."""
+        """The next stretch, the time from which each share of it needs bars, and how many sessions are left in all."""
         if left is not None and left <= 0:
             return None
         known = reached.load(self.boards.exchange)

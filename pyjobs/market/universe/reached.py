@@ -1,7 +1,7 @@
 """How far back histories by the board reach that are to go further: data/universe/<exchange>.history.json.
 
-A share stands there from its first stretch until it has all the history its desk wants. Who is not there was fetched
-by itself, as a whole.
+A share is listed there from its first stretch until it has all the history its desk needs. Who is not there was
+fetched by itself, as a whole.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""reports/fetch.json of a run: what each exchange brought, where every series stands, and all that is missing."""
+"""reports/fetch.json of a run: what each exchange brought, the state of every series, and all that is missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OF_BOARDS = ("came", "went", "notes")  # written for exchanges that have boards 
 
 
 def report(desk: Desk, result: Result, job: Job, *, network: bool) -> Fetch:
-    """What fetch.json says. `network`: jobs may ask the network (ALLOW_NET_FETCH)."""
+    """The content of fetch.json. `network`: jobs may ask the network (ALLOW_NET_FETCH)."""
     return Fetch(
         desk=desk.name,
         asof_utc=utc_text(job.now_ms),
@@ -58,9 +58,9 @@ def _exchange(part: Part, result: Result, boards: Boards | None) -> FetchedFrom:
         provisional=[one.want.key.symbol for one in part.series if one.newest_ms is not None and not one.final],
         rebased=[str(one.want.key) for one in part.series if one.rebased],
         revised=part.found.revised + sum(one.revised for one in part.series),
-        told=[
-            *part.found.told,
-            *(f"{one.want.key}: {entry}" for one in part.series for entry in dict.fromkeys(one.told)),
+        lines=[
+            *part.found.lines,
+            *(f"{one.want.key}: {entry}" for one in part.series for entry in dict.fromkeys(one.lines)),
         ],
         set_aside=part.set_aside,
         oldest=utc_text(min(ages)) if ages else "",

@@ -95,7 +95,7 @@ def path_of(exchange: str) -> Path:
 
 
 def load(exchange: str) -> dict[str, SymbolState]:
-    """The states by `SYMBOL:timeframe`; none without a file, or of one that cannot be read (`save` tells of it)."""
+    """The states by `SYMBOL:timeframe`; none without a file, or for one that cannot be read (`save` reports it)."""
     try:
         return _read(exchange)
     except OSError:
@@ -103,7 +103,7 @@ def load(exchange: str) -> dict[str, SymbolState]:
 
 
 def _read(exchange: str) -> dict[str, SymbolState]:
-    """As `load`; a damaged file is written anew, what ails the disk is raised: nothing is lost by writing then."""
+    """As `load`; a damaged file is replaced, an error of the disk is raised: nothing is lost by writing then."""
     try:
         return msgspec.json.decode(os_files.held_bytes(path_of(exchange)), type=_File).symbols
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError, RecursionError):

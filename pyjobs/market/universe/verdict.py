@@ -208,7 +208,7 @@ def name_of(one: Fetching) -> str:
 
 
 def due_session(one: Fetching) -> str:
-    """The session, or the day, whose bar the series should have."""
+    """The session, or the day, of the bar that the series should have."""
     return _session_of(one.want.exchange.market, one.want.due_ms)
 
 

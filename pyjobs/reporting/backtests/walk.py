@@ -162,7 +162,7 @@ def kept(found: WalkForward) -> str:
     """How much of the trainings' Sharpe ratio the tests kept; a share only where both are gains."""
     share = found.efficiency
     if not math.isfinite(share):
-        return "there is nothing to compare it with"
+        return "nothing to compare it with"
     if share <= 0:
         return f"none of it was kept (tests: {numbers.decimal(2)(found.sharpe)})"
     return f"{numbers.percent(share, 0)} of it was kept" if share <= 1 else "all of it was kept, and more"

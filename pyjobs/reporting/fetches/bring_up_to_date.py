@@ -101,10 +101,10 @@ def bring_up_to_date(
 ) -> Verdict:
     """Fetch what is due, print what came of it, and write fetch.json into the run folder `out`.
 
-    `quiet`: only what is missing is printed, if anything. `page`: what is to be said of the series is for a page, and
-    the caller calls `reported` when that is there. `session`: what is missing is judged by that session of the
-    desk's market, not by the newest. Errors of single series are in the verdict. Raises UsageError when `session` is
-    none, ConfigError, OSError.
+    `quiet`: only what is missing is printed, if anything. `page`: the lines about the series are for a page, and the
+    caller calls `reported` when that is there. `session`: what is missing is judged by that session of the desk's
+    market, not by the newest. Errors of single series are in the verdict. Raises UsageError when `session` is none,
+    ConfigError, OSError.
     """
     job.until_ms = _close_of(desk, session)
     result = fetch_desk(desk, job)
@@ -113,7 +113,7 @@ def bring_up_to_date(
         write_json(out / REPORT, as_json(fetch, job))
     text = "\n".join([*missing_lines(fetch), ""]) if quiet else fetch_text(fetch, all_missing=all_missing)
     print(text.lstrip("\n"), end="", flush=True)
-    job.told = [entry for exchange in fetch.exchanges for entry in exchange.told]
+    job.lines = [entry for exchange in fetch.exchanges for entry in exchange.lines]
     if not quiet and not page:
         reported(job)
     return result.verdict

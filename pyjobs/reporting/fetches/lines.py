@@ -28,7 +28,7 @@ WHY = {
     "no_bar": "expected bar missing: the provider has this session of the others",
     "silent": "no bar for many sessions: halted?",
     "halted": "halted",
-    "gone": "the provider no longer knows it: delisted or renamed? its history stays",
+    "gone": "the provider no longer has it: delisted or renamed? its history stays",
     "unknown": "the provider does not know it",
     "not_listed": "no bar yet: not listed yet?",
     "network_forbidden": "not asked: ALLOW_NET_FETCH=0",
@@ -94,10 +94,10 @@ def notes(fetch: Fetch) -> list[str]:
             lines.append(f"[note] {each.exchange}: not asked, ALLOW_NET_FETCH=0; {age}")
         if each.rebased:
             lines.append(f"[note] re-based, a split or dividend changed the stored history: {', '.join(each.rebased)}")
-        lines += [f"[note] {entry}" for entry in each.told[:SHOWN]]
-        if len(each.told) > SHOWN:
+        lines += [f"[note] {entry}" for entry in each.lines[:SHOWN]]
+        if len(each.lines) > SHOWN:
             lines.append(
-                f"[note] {each.exchange}: {len(each.told) - SHOWN} more such; {each.revised} bars revised in all"
+                f"[note] {each.exchange}: {len(each.lines) - SHOWN} more such; {each.revised} bars revised in all"
             )
         if each.set_aside:
             lines.append(f"[note] unreadable, set aside in .quarantine and fetched again: {', '.join(each.set_aside)}")

@@ -1,4 +1,4 @@
-"""Where the last close stands against the last day and the last twenty."""
+"""The last close compared with the last day and the last twenty."""
 
 from __future__ import annotations
 

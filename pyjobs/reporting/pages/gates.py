@@ -19,7 +19,7 @@ Verdict = Literal["GO", "NO-GO", "TOO FEW", "UNKNOWN"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
-    """One line of the checklist: what is asked, of whom, what was found."""
+    """One line of the checklist: the requirement, its subject, the finding."""
 
     subject: str
     asks: str

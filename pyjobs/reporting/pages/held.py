@@ -21,7 +21,7 @@ WORDS = {
     ("enter", "long"): "buy",
     ("enter", "short"): "sell short",
 }
-ORDER = ("leave", "enter", "hold")  # what there is to do stands first
+ORDER = ("leave", "enter", "hold")  # what there is to do comes first
 COLUMNS = (
     *(Column("symbol"), Column("next open"), Column("name"), Column("account"), Column("setup")),
     *(Column("quantity", right=True), Column("since")),
@@ -30,7 +30,7 @@ COLUMNS = (
 
 
 def held_blocks(inputs: RunInputs) -> list[Block]:
-    """What each account with its limits wants and holds: orders for the next open first, then positions."""
+    """The orders and positions of each account with its limits: orders for the next open first, then positions."""
     if not inputs.accounts:
         return [absent(inputs, "portfolio/", "There are no account backtests")]
     names = {(each.exchange, each.symbol): each.name for each in inputs.scan.instruments} if inputs.scan else {}

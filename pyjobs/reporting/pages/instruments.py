@@ -57,7 +57,7 @@ def eod_page(*, session: str, lines: Sequence[Line], notes: Sequence[str] = ()) 
 
 
 def watchlist_page(*, date: str, session: str, source: str, lines: Sequence[Line], notes: Sequence[str] = ()) -> Page:
-    """The symbols somebody watches, on the morning of `date`, as of `session`."""
+    """The watched symbols, on the morning of `date`, as of `session`."""
     lost = [line.symbol for line in lines if line.context is None]
     text = f"; without prices: {', '.join(lost)}" if lost else ""
     return Page(

@@ -37,7 +37,7 @@ class Machine:
 
 
 def ops_page(inputs: RunInputs, machine: Machine, *, session: str | None) -> Page:
-    """Everything somebody needs who asks in the morning whether the night was all right."""
+    """The answer to the question of the morning: was the night all right?"""
     return Page(
         name="ops",
         title=f"Ops report of {session or 'an unknown session'}",
@@ -124,7 +124,7 @@ def _freshness(inputs: RunInputs, session: str | None, newest: Mapping[str, str]
 
 
 def _last(each: ImportedSeries, newest: Mapping[str, str]) -> str | None:
-    """The newest session there are bars of: in the store, whoever brought them; else the import's."""
+    """The newest session with bars: in the store, whatever brought them; else the import's."""
     return newest.get(f"{each.exchange}:{each.symbol}:{each.timeframe}") or each.last_session
 
 

@@ -1,4 +1,4 @@
-"""A scan while markets are open: fetch what they have, ask what is traded now, scan, say what is news, remember it."""
+"""A scan while markets are open: fetch the newest bars, ask for quotes, scan, print what is news, remember it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from utils.trading_day import Session
 
 
 def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
-    """Fetch, ask for quotes, scan, say what is news.
+    """Fetch, ask for quotes, scan, print what is news.
 
     The worst error is raised when all of that is written: StaleDataError, ExternalDataUnavailable, what is wrong here.
     """
@@ -41,13 +41,13 @@ def scan_of_now(desk: Desk, path: Path, running: Mapping[str, Session]) -> int:
     scan = NowScan(running=running, quotes=quotes, need=need)
     result = scan_now(taken, found.setups, lives, scan)
     closed = map(page.closed_line, closed_markets(desk, running, clock.now_s()))
-    notes = [*closed, *found.notes, *scan.undecided.notes]
+    notes = [*closed, *found.notes, *scan.strategy_errors.notes]
     _say(taken, result, notes, scan, now_ms, path)
     error = scan.error() or (fetched.error() if fetched else None)
     if error is not None:
         raise error
     snapshot.refuse_unread(taken)
-    scan.undecided.refuse()
+    scan.strategy_errors.refuse()
     return ExitCode.OK
 
 

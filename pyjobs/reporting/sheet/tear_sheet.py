@@ -44,7 +44,7 @@ def tear_sheet(curve: Curve, *, anchor: str, title: str, notes: Sequence[str] = 
 def evened(sections: Sequence[Section]) -> list[Section]:
     """`sections`, where a half that would be alone in its row takes all of it."""
     found: list[Section] = []
-    left = False  # whether the last one stands in the left half of an open row
+    left = False  # whether the last one is in the left half of an open row
     for each in sections:
         if left and not each.half:
             found[-1] = replace(found[-1], half=False)

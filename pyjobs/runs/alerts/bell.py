@@ -1,4 +1,4 @@
-"""Who is told of what, and when: on a change of state, exactly one recovery, never on a repeat.
+"""When alerts are sent: on a change of state, exactly one recovery, never on a repeat.
 
 secret/alerts.yaml (mode 600), every key optional:
     apprise: ["mailto://…", "tgram://…"]   addresses of the optional package `apprise`
@@ -45,7 +45,7 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def ring(checks: Sequence[Check], now_s: float, *, secret: Path, keep_in: Sequence[Path]) -> Check | None:
-    """Tell whoever does not know yet; return a check with the outcome. None without secret/alerts.yaml.
+    """Send what has not been sent yet; return a check with the outcome. None without secret/alerts.yaml.
 
     Whatever goes wrong here is a WARN and changes no other verdict.
     """
@@ -89,7 +89,7 @@ def _load(path: Path) -> Alerts:
 def _due(
     alerts: Alerts, record: Mapping[str, list[str]], failing: Sequence[str], checks: Sequence[Check]
 ) -> list[Message]:
-    """Whom to tell: of something that has begun to fail, or, once, that all is well again."""
+    """The alert to send: of something that has begun to fail, or, once, that all is well again."""
     title, body = _text(checks)
     found = []
     for kind, address in [

@@ -18,7 +18,7 @@ MOST_AT_ONCE = 32
 def main() -> None:
     """Send them all at once: one that never answers delays no other.
 
-    An address stands in no answer, because it is a secret.
+    No answer holds an address, because it is a secret.
     """
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         for done in as_completed([pool.submit(send, *each) for each in enumerate(json.load(sys.stdin))]):

@@ -42,13 +42,13 @@ class Inputs:
 
     def begin(self) -> Inputs:
         """These inputs as they are now: the verb is about to compute with them."""
-        return replace(self, begun=Begun(told=self.now(), marks=self._marks()))
+        return replace(self, begun=Begun(inputs=self.now(), marks=self._marks()))
 
-    def told(self) -> dict[str, object]:
+    def as_manifest(self) -> dict[str, object]:
         """The inputs as they were when the verb began; what has changed since then is marked as `mixed`."""
         if self.begun is None:
             return self.now()
-        found: dict[str, Any] = {name: dict(told) for name, told in self.begun.told.items()}
+        found: dict[str, Any] = {name: dict(found) for name, found in self.begun.inputs.items()}
         found["data"] = _hashed("series", {**found["data"]["series"], **dict(self._closes())})
         marks = self._marks()
         if marks != self.begun.marks:
@@ -89,7 +89,7 @@ class Inputs:
 class Begun:
     """The inputs as they were at the start, and marks by which a change is seen without reading them again."""
 
-    told: Mapping[str, Any]
+    inputs: Mapping[str, Any]
     marks: Mapping[str, str]
 
 

@@ -214,18 +214,18 @@ def _manifest(run: Path) -> dict[str, Any]:
 
 
 def _table(value: object) -> Mapping[str, Any]:
-    """What a manifest has there, if it is a table; nobody knows who wrote it."""
+    """The manifest's entry there, if it is a table; any program may have written it."""
     return value if isinstance(value, dict) else {}
 
 
 def _touched(name: str, run: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Results whose size or presence differs from the run's own manifest: somebody changed them afterwards."""
+    """Results with a size or presence that differs from the run's own manifest: they were changed afterwards."""
     for file, entry in _table(manifest.get("files")).items():
         path = run / file
         if not has_file(path):
             yield f"{name}: {file} is missing, its manifest has it"
         elif _sha256(path) != (entry.get("sha256") if isinstance(entry, dict) else ""):
-            yield f"{name}: {file} was changed after the run: it is not what its manifest says"
+            yield f"{name}: {file} was changed after the run: it differs from its manifest"
 
 
 def _sha256(path: Path) -> str:

@@ -33,7 +33,7 @@ def keep(
             building.path,
             name=building.run_id,
             request=request,
-            inputs=inputs.told(),
+            inputs=inputs.as_manifest(),
             started=started,
             finished=datetime.fromtimestamp(clock.now_s(), UTC),
         )

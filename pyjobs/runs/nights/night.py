@@ -1,4 +1,4 @@
-"""A night: run every step that can run, two at a time, and say in one line what became of each."""
+"""A night: run every step that can run, two at a time, and give the result of each in one line."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def result_of(verb: str, ended: Ended, *, log: Path, shown_log: str) -> StepResu
 def line(result: StepResult) -> str:
     """`[ok]   scan 0.8 s`, `[FAIL] scan exit 65 after 0.8 s: why — see <log>`, `[skip] queue_signals: needs scan`.
 
-    The log is named relative to the run folder, whose name changes when the run is finished.
+    The log is named relative to the run folder, which is renamed when the run is finished.
     """
     if result.outcome == "ok":
         return f"[ok]   {result.step} {result.seconds:.1f} s"

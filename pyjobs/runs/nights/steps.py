@@ -67,7 +67,7 @@ NIGHT: tuple[Step, ...] = (
 def steps_of(*, imports: bool, fetches: bool) -> tuple[Step, ...]:
     """The steps of a desk's night: files first, then what goes on from them, then the rest of the table.
 
-    Where prices neither come from files nor are fetched it is the table as it stands.
+    Where prices neither come from files nor are fetched it is the table unchanged.
     """
     if not fetches:
         return NIGHT
@@ -101,7 +101,7 @@ def why_not(step: Step, done: Mapping[str, StepResult], *, session: str | None) 
 def night_code(results: Sequence[StepResult]) -> int:
     """The exit code of the whole night.
 
-    0 when every step ended well. Otherwise that of the first failed step whose fault is here; only when all failures
+    0 when every step ended well. Otherwise that of the first failed step with a fault of ours; only when all failures
     are temporary (69 external, 2 stale) that of the first of those. So neither an outage nor staleness hides a bug.
     """
     codes = [result.exit_code or ExitCode.BUG for result in results if result.outcome == "fail"]

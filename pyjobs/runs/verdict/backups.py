@@ -1,4 +1,4 @@
-"""Whether what cannot be had anew is backed up, and whether somebody has tried to restore it."""
+"""Whether what cannot be made again is backed up, and whether a restore has been tried."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of a job on a day that somebody names."""
+"""The result of a job on a given day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from utils import schedule
 from utils.trading_day import Calendar
 
 
-def told(
+def result_of(
     *,
     day: dt.date,
     runs: Sequence[JobRun],

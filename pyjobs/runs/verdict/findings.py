@@ -70,7 +70,7 @@ LOOKED_AT: dict[str, Looked] = {
     ),
     "backup": Looked(
         "when the last backup and the last restore drill were, and how they went",
-        "a backup that nobody has restored is a hope",
+        "a backup is only proven by a restore",
         "`batch/run_backup.sh`, then `batch/run_drill.sh`",
     ),
     "repos": Looked(
@@ -100,7 +100,7 @@ LOOKED_AT: dict[str, Looked] = {
         "`jobs/why.sh JOB`; end the process it names",
     ),
     "provider": Looked(
-        "what this machine knows of each provider", "a ban or a password", "`python -m pyjobs.provider_state`"
+        "this machine's state of each provider", "a ban or a password", "`python -m pyjobs.provider_state`"
     ),
     "run": Looked(
         "the last night that was kept: partial, or made from inputs that changed under it",
@@ -129,7 +129,7 @@ LOOKED_AT: dict[str, Looked] = {
         "`python -m pyjobs.look_again`",
     ),
     "alert": Looked(
-        "whether the last change of state reached a person", "nobody watches this box", "`secret/alerts.yaml`"
+        "whether the last change of state reached a person", "nothing watches this box", "`secret/alerts.yaml`"
     ),
 }
 
@@ -172,7 +172,7 @@ def as_lines(checks: Sequence[Check]) -> list[str]:
 
 
 def _few(checks: Sequence[Check]) -> list[tuple[Check, list[str]]]:
-    """The checks; many of a kind that say the same (500 series that are well, or bare) as one, and their names."""
+    """The checks; many of a kind with the same text (500 series that are well, or bare) as one, and their names."""
     found = Counter(_same(check) for check in checks)
     shown: list[tuple[Check, list[str]]] = []
     names: dict[tuple[str, State, str], list[str]] = {}

@@ -87,7 +87,9 @@ def _by_clock_of(now_s: float, holder: Holder) -> int:
 
 
 def lockers() -> dict[int, list[tuple[str, int]]]:
-    """Who has locked it, by inode: device (`fe:00`) and pid, as the kernel says; empty where it does not (no Linux)."""
+    """The holders of its lock, by inode: device (`fe:00`) and pid, from the kernel; empty where it has no list (no
+    Linux).
+    """
     found: dict[int, list[tuple[str, int]]] = {}
     try:
         lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()

@@ -47,8 +47,8 @@ def newest(folder: Path, prefix: str, today: dt.date) -> tuple[str, Path] | None
 def unrecorded(day: str, path: Path, runs: Sequence[JobRun], calendar: Calendar, of: tuple[str, str]) -> Last | None:
     """The log's last run when the history does not know it: it never ended, or there are more ends than runs.
 
-    `of` is (job, instance). None when the history knows them all, or the log has none or cannot be read. A
-    `--brief` job that was killed before its first line has only its lock.
+    `of` is (job, instance). None when the history has them all, or the log has none or cannot be read. A `--brief` job
+    that was killed before its first line has only its lock.
     """
     name = f"logs/{path.name}"
     try:

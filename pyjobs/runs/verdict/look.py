@@ -224,7 +224,7 @@ def check_recent_errors(runs: Sequence[JobRun], now_s: float) -> Check:
 
 
 def check_providers(states: Sequence[ProviderState], now_s: float) -> list[Check]:
-    """One that is left alone, fails again and again, or waits for somebody (a password): a WARN until it answers."""
+    """One that is blocked, fails again and again, or waits for a person (a password): a WARN until it answers."""
     checks = []
     for known in states:
         waits = known.failures > 0 and known.kind in SAID_TO_STAY

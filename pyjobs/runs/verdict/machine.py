@@ -1,4 +1,4 @@
-"""What a machine has to have: tools and their versions, a SQLite that is safe, secrets that nobody else reads."""
+"""A machine's requirements: tools and their versions, a SQLite that is safe, secrets that only their owner reads."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def check_format(clone: Path, home: Path) -> Iterator[Check]:
 
 
 def check_secrets(home: Path) -> Iterator[Check]:
-    """A FAIL for each secret that somebody else may read; nothing where nobody may.
+    """A FAIL for each secret that another user may read; nothing where none may.
 
     What overrules a file of config/ lies in secret/ because it is one's own; it holds no credentials.
     """

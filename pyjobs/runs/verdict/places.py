@@ -134,7 +134,7 @@ def room(free_bytes: int, where: str) -> Check:
 def check_private(problems: Sequence[str], sharers: tuple[str, Sequence[str]] = ("", ())) -> Check:
     """Whether only the jobs' user and a trusted group can lock what jobs lock; the next job mends what it may.
 
-    `sharers`: a group that nobody has said is trusted, and who else is in it.
+    `sharers`: a group that is not set as trusted, and its other members.
     """
     cure = "the next job sets it right, or the owner with chmod and chown"
     found = [f"{first_of(problems, 3, '; ')}: {cure}"] if problems else []
@@ -211,7 +211,7 @@ def check_python(clone: Path, home: Path) -> Check:
 
 
 def git_head(clone: Path) -> Check:
-    """Which code runs here, and whether somebody has edited it in place; whoever owns the clone."""
+    """Which code runs here, and whether it was edited in place; whatever user owns the clone."""
     release = released.read(clone)
     if release:
         wrong = list(released.differences(clone, release))

@@ -1,4 +1,4 @@
-"""The history as a witness: the runs that are ours and not later than now; the rest is counted, never believed."""
+"""The history as a witness: the runs that are ours and not later than now; the rest is counted, never trusted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Records(NamedTuple):
 
 
 def read(logs: Path, now_s: float) -> Records:
-    """What logs/history.jsonl (and those set aside) tell at `now_s`; none without the file. Raises OSError."""
+    """The runs of logs/history.jsonl (and those set aside) at `now_s`; none without the file. Raises OSError."""
     os_files.must_answer(logs)
     passed_over: list[str] = []
     found = list(history.read(logs, passed_over))  # read first: what it passes over is counted after

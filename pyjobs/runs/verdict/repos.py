@@ -117,8 +117,8 @@ def shown(origin: str) -> str:
 def warnings(home: Path) -> list[str]:
     """What is not as repos.lock of the home pins it, a sentence each with what to do, for whatever starts.
 
-    data/repos_seen.json has, of each repository that was as pinned, the files that say so with their stamps. While none
-    has changed no git is started: a start costs a look at each file.
+    data/repos_seen.json has, of each repository that was as pinned, the files that prove it with their stamps. While
+    none has changed no git is started: a start costs a look at each file.
     """
     if not os.path.lexists(home / LOCK):
         return []
@@ -138,14 +138,14 @@ def warnings(home: Path) -> list[str]:
         elif seen:
             now[each.name] = seen
     if now != before:
-        with suppress(OSError):  # the next start asks git again
+        with suppress(OSError):  # the next start runs git again
             (home / SEEN).parent.mkdir(parents=True, exist_ok=True)
             atomic.write_text(home / SEEN, json.dumps(now) + "\n")
     return found
 
 
 def _looked_at(home: Path, pinned: Pinned) -> tuple[str, dict[str, object]]:
-    """What git says of a repository, and what to go by as long as it stays so; {} where it changed meanwhile."""
+    """Git's report on a repository, and the files that keep it valid while unchanged; {} where it changed meanwhile."""
     folder = folder_of(home, pinned)
     paths = _files_of(folder)
     stamps = _stamps(paths)
@@ -164,7 +164,7 @@ def _unchanged(home: Path, pinned: Pinned, known: object) -> bool:
 
 
 def _files_of(folder: Path) -> list[str]:
-    """Every file by which git would say which commit is there, from where, edited or not; [] where it says nothing."""
+    """Every file that git would read to find the commit, the origin and edits; [] where it finds nothing."""
     found = git(folder, "rev-parse", "--absolute-git-dir", "--git-common-dir")
     tracked = git(folder, "ls-files", "-z")
     if not found or tracked is None or len(found.splitlines()) != 2:

@@ -1,4 +1,4 @@
-"""Whether the last results can be believed: of one code and one data, with corporate actions that match something."""
+"""Whether the last results can be trusted: of one code and one data, with corporate actions that match something."""
 
 from __future__ import annotations
 

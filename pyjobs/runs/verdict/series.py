@@ -82,7 +82,7 @@ def check_all(
 
 
 def _absent(key: SeriesKey, known: SymbolState) -> Check:
-    """The check of a series whose bars are not waited for; a name that was never known may be a typing error."""
+    """The check of a series without due bars; a name that was never known may be a typing error."""
     doubtful = known.state in ("unknown", "misfit")
     phrase = f" ({known.detail})" if doubtful and known.detail else ""
     text = f"{known.state} since {known.since}{phrase}: its bars are not waited for"
@@ -103,8 +103,7 @@ def _still_well(store: BarStore, key: SeriesKey, market: str, well: Check, now_s
         each = [f"{utc_text(int(times[0]))} to {utc_text(int(times[-1]))}" for times in lost]
         lines.append(
             f"{sum(times.size for times in lost)} bars from {first_of(each, FEW_LOST)} can no longer be had; import "
-            "them from a file, or take them for lost: python -m pyjobs.gap_repair --accept-lost --exchange "
-            f"{key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
+            f"them from a file, or take them for lost: python -m pyjobs.gap_repair --accept-lost {key.flags}"
         )
     return Check(well.name, "WARN", "; ".join(lines), "data") if lines else well
 
@@ -113,7 +112,7 @@ def _silent(store: BarStore, key: SeriesKey, market: str, late: Check, now_s: fl
     """A series that is kept up to date is late: whether it is asked for all the same and its provider has none."""
     since = silence.silent_since(store, key, market, int(now_s * 1000))
     known = looks.load(store, key)
-    long_ago = now_s * 1000 - 2 * looks.LONGEST_PAUSE_MS  # then no job asks any more
+    long_ago = now_s * 1000 - 2 * looks.LONGEST_PAUSE_MS  # then no job asks for it any more
     if since is None or known is None or known.asked_ms < max(since, long_ago):
         return late
     text = f"silent since {utc_text(since)}, asked {utc_text(known.asked_ms)}: its provider has no newer bar"

@@ -139,7 +139,7 @@ def house_made_s(root: Path, runs: Sequence[JobRun]) -> float | None:
 
 
 def calendars(plans: Mapping[str, JobPlan]) -> set[str]:
-    """The markets by whose calendars the jobs are due."""
+    """The markets with the calendars of the jobs."""
     return {plan.market for plan in plans.values()}
 
 

@@ -14,9 +14,9 @@ from pyjobs.account.desk.desk_sweep import Params, table_of
 from pyjobs.account.desk.strategy_run import Prepared, run_terms
 from pyjobs.account.desk.walk_forward import between, walk, windows
 from pyjobs.account.portfolio.costs import Costs
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.account.portfolio.simulate import Terms
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.account.sweep_axes import axis
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
@@ -38,7 +38,7 @@ def prepared(params: Params, *, until: int = N) -> Prepared:
     signals = Signals(entry=entry, exit=n % 7 == 6, stop=np.full(price.size, np.nan))
     key = SeriesKey(exchange="X", symbol="A", timeframe="1d")
     closes = [(dt.date(2026, 1, 1) + dt.timedelta(days=int(k)), int((k + 1) * DAY)) for k in n]
-    sleeve = Sleeve(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1e-8)
+    sleeve = Sleeve(key=key, setup="x", bars=bars, signals=PackedSignals.of(signals), lot=1e-8)
     return Prepared(sleeves=[sleeve], closes=closes, left_out=[], behind=[])
 
 
@@ -86,7 +86,7 @@ def test_over_a_third_axis_a_cell_has_the_best_also_when_the_last_one_never_trad
     def quiet(params: Params) -> Prepared:
         made = prepared(params)
         none = {"entries": np.zeros(0, np.int32), "levels": np.zeros((0, 0))}
-        silent = [replace(sleeve, wishes=replace(sleeve.wishes, **none)) for sleeve in made.sleeves]
+        silent = [replace(sleeve, signals=replace(sleeve.signals, **none)) for sleeve in made.sleeves]
         return made if params["z"] < 3 else replace(made, sleeves=silent)
 
     axes: dict[str, list[float]] = {"in": [0, 1], "y": [1], "z": [1, 3]}
@@ -137,7 +137,7 @@ def test_a_test_begins_flat_and_pays_its_way_out() -> None:
 def test_an_account_between_two_sessions_sees_no_bar_after_the_second() -> None:
     cut = between(prepared({"in": 1}), dt.date(2026, 1, 10), dt.date(2026, 1, 20))
     assert int(cut.sleeves[0].bars.ts_ms[-1]) == 20 * DAY
-    assert cut.sleeves[0].wishes.size == len(cut.sleeves[0].bars) == 20
+    assert cut.sleeves[0].signals.size == len(cut.sleeves[0].bars) == 20
     assert (cut.closes[0][0], cut.closes[-1][0]) == (dt.date(2026, 1, 10), dt.date(2026, 1, 20))
 
 

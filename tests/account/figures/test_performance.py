@@ -10,9 +10,9 @@ import pytest
 
 from pyjobs.account.figures.account_types import FIGURES
 from pyjobs.account.figures.performance import curve, measures
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.registry import make_setups
 
@@ -93,7 +93,7 @@ def test_without_costs_chance_earns_nothing() -> None:
         rng = np.random.default_rng(seed)
         series = [random_walk(rng, f"S{i:02}", 900) for i in range(8)]
         sleeves = [
-            Sleeve(key=key, setup=name, bars=bars, wishes=Wishes.of(setup.signals(bars)), lot=1.0)
+            Sleeve(key=key, setup=name, bars=bars, signals=PackedSignals.of(setup.signals(bars)), lot=1.0)
             for key, bars in series
             for name, setup in setups.items()
         ]

@@ -11,10 +11,10 @@ import pytest
 from pyjobs.account.portfolio import krx
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.seats import on_grid
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.sleeves import costs_on, grid_of
-from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.desk_file import Account, Instrument
 from pyjobs.strategy.signals import Side, Signals
@@ -33,7 +33,7 @@ def sleeve(
         key=SeriesKey(exchange="X", symbol=symbol, timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=(n + 1) * DAY, open=o, high=h, low=low, close=c, volume=np.ones(n.size)),
-        wishes=Wishes.of(
+        signals=PackedSignals.of(
             Signals(
                 entry=np.isin(n, list(entry)), exit=np.isin(n, list(leave)), stop=np.full(n.size, np.nan), side=side
             )
@@ -156,7 +156,7 @@ def test_a_fill_lands_on_the_tick_grid_of_its_day() -> None:
     """10 010 bought with 0.1 % slippage is 10 020.01, next tick 10 030; sold at 10 010 * 0.999 = 9 999.99: 9 990."""
     plain = sleeve("A", flat(10_010), {0}, {1})
     on_grid = Sleeve(
-        key=plain.key, setup="made_up", bars=plain.bars, wishes=plain.wishes, lot=1.0,
+        key=plain.key, setup="made_up", bars=plain.bars, signals=plain.signals, lot=1.0,
         grid=((0, krx.TICKS[1][1]),),
     )  # fmt: skip
     run = simulate([on_grid], Terms(cash=1e6, max_positions=1, max_weight=1, costs=Costs(slippage_bps=10)), start_ms=0)
@@ -167,7 +167,7 @@ def test_nothing_is_sold_for_nothing_below_the_first_tick() -> None:
     """Sold short at 0.4, under the first tick of 1: 500 / 0.4 = 1250; bought back at 0.3, up to 1: 1500 - 1250."""
     cheap = sleeve("A", [[0.4] * 4, [0.4] * 4, [0.4] * 4, [0.3] * 4], {0}, {2}, side="short")
     on_grid = Sleeve(
-        key=cheap.key, setup="made_up", bars=cheap.bars, wishes=cheap.wishes, lot=1.0, grid=((0, krx.TICKS[1][1]),),
+        key=cheap.key, setup="made_up", bars=cheap.bars, signals=cheap.signals, lot=1.0, grid=((0, krx.TICKS[1][1]),),
     )  # fmt: skip
     run = simulate([on_grid], Terms(cash=1_000, max_positions=1, max_weight=0.5, costs=Costs()), start_ms=0)
     trade = run.account_trades[0]

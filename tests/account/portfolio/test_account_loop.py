@@ -18,10 +18,10 @@ from pyjobs.account.portfolio import account_loop
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
 from pyjobs.account.portfolio.layout import lay_out, room_to_follow
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
 from pyjobs.account.portfolio.unlimited import follow
-from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy import exact_sums
 from pyjobs.strategy.signals import Signals
@@ -53,7 +53,7 @@ def world(seed: int, n: int = 200) -> tuple[list[Sleeve], Terms]:
             key=SeriesKey(exchange="X", symbol=f"S{number % 5}", timeframe="1d"),
             setup="made_up",
             bars=Bars(ts_ms=ts_ms, open=start, high=high, low=low, close=close, volume=np.ones(size)),
-            wishes=Wishes.of(signals),
+            signals=PackedSignals.of(signals),
             lot=1.0 if number % 3 else 1e-8,
             group=("", "one", "two")[number % 3],
             grid=ROUGH if number < 4 else (),
@@ -199,7 +199,7 @@ def test_ticks_change_on_their_day() -> None:
     bars = Bars(ts_ms=n * DAY, open=flat, high=flat, low=flat, close=flat, volume=np.ones(n.size))
     signals = Signals(entry=entry, exit=leave, stop=np.full(n.size, np.nan))
     key = SeriesKey(exchange="X", symbol="A", timeframe="1d")
-    sleeve = Sleeve(key=key, setup="x", bars=bars, wishes=Wishes.of(signals), lot=1.0, grid=ROUGH)
+    sleeve = Sleeve(key=key, setup="x", bars=bars, signals=PackedSignals.of(signals), lot=1.0, grid=ROUGH)
     terms = Terms(cash=10_000, max_positions=1, max_weight=1, costs=Costs(slippage_bps=100))
     trades = [account_trade.trade for account_trade in simulate([sleeve], terms, start_ms=0).account_trades]
     assert [(trade.entry_price, trade.exit_price) for trade in trades] == [(155, 145), (160, 140)]

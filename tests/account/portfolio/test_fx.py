@@ -11,9 +11,9 @@ import pytest
 from pyjobs.account.desk.backtest import Variant, backtest
 from pyjobs.account.portfolio.costs import Costs
 from pyjobs.account.portfolio.fx import Conversion, Rates
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.desk.snapshot import Snapshot
 from pyjobs.strategy.registry import make_setups
@@ -40,7 +40,7 @@ def abroad(
         key=SeriesKey(exchange="X", symbol="A", timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=ts_ms, open=o, high=h, low=low, close=c, volume=np.ones(n.size)),
-        wishes=Wishes.of(
+        signals=PackedSignals.of(
             Signals(
                 entry=np.isin(n, list(entry)), exit=np.isin(n, list(leave)), stop=np.full(n.size, np.nan), side=side
             )

@@ -108,8 +108,8 @@ setups: {}
         (lambda t: t.replace("trades: [USD]", "trades: USD"), "accounts.world.trades"),
         (lambda t: t.replace("USD]", "USD], fx_bps: -1"), "fx_bps"),
         (lambda t: "".join(x for x in t.splitlines(True) if "USDKRW" not in x), "no instrument with role fx converts"),
-        (lambda t: t.replace("base: USD, ", ""), "names the currency whose price in KRW this is; is ''"),
-        (lambda t: t.replace("base: USD", "base: KRW"), "names the currency whose price in KRW this is; is 'KRW'"),
+        (lambda t: t.replace("base: USD, ", ""), "names the currency that this prices in KRW; is ''"),
+        (lambda t: t.replace("base: USD", "base: KRW"), "names the currency that this prices in KRW; is 'KRW'"),
         (lambda t: t.replace("b.csv", "b.csv, base: USD"), "is for role fx only"),
         (
             lambda t: t.replace("setups", "  - {symbol: KRWUSD, exchange: FX, market: FX, timeframe: 1d, file: d, "

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyjobs.account.portfolio.costs import Costs
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.account.portfolio.simulate import AccountRun, Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.lifecycle import Rules, fold
 from pyjobs.strategy.signals import Signals, one_sided
@@ -32,7 +32,7 @@ def sleeve(
         key=SeriesKey(exchange="X", symbol=symbol, timeframe="1d"),
         setup="made_up",
         bars=Bars(ts_ms=np.arange(1, n + 1, dtype=np.int64) * DAY, open=o, high=h, low=low, close=c, volume=np.ones(n)),
-        wishes=Wishes.of(
+        signals=PackedSignals.of(
             Signals(entry=np.isin(np.arange(n), list(entries)), exit=np.isin(np.arange(n), list(exits)), stop=stop)
         ),
         lot=lot,
@@ -98,7 +98,7 @@ def test_unconstrained_takes_every_signal_with_the_same_notional() -> None:
 
 
 def test_a_series_already_held_is_not_bought_twice() -> None:
-    other = Sleeve(key=A.key, setup="other", bars=A.bars, wishes=A.wishes, lot=1.0)
+    other = Sleeve(key=A.key, setup="other", bars=A.bars, signals=A.signals, lot=1.0)
     run = simulate([A, other], TERMS, start_ms=0)
     assert [d.setup for d in run.account_trades] == ["made_up"]
     assert run.refused["held"] == 1
@@ -175,7 +175,7 @@ def test_an_account_with_one_series_trades_both_sides_as_the_fold_does(seed: int
         max_bars=9,
     )
     made = sleeve("A", rows.tolist(), {}, set(), lot=1e-8)
-    sleeves = [replace(made, wishes=Wishes.of(side)) for side in one_sided(signals)]
+    sleeves = [replace(made, signals=PackedSignals.of(side)) for side in one_sided(signals)]
     run = simulate(sleeves, Terms(cash=10**6, max_positions=1, max_weight=0.1), start_ms=0)
     _, trades = fold(made.bars, signals, Rules.of(signals))
     assert [
@@ -247,7 +247,7 @@ def test_the_order_of_the_universe_does_not_matter(world: tuple[list[Sleeve], Te
 def test_the_account_never_sees_the_future(world: tuple[list[Sleeve], Terms], k: int) -> None:
     sleeves, terms = world
     cut = [
-        Sleeve(key=x.key, setup=x.setup, bars=x.bars.slice(0, k), wishes=x.wishes.slice(0, k), lot=x.lot)
+        Sleeve(key=x.key, setup=x.setup, bars=x.bars.slice(0, k), signals=x.signals.slice(0, k), lot=x.lot)
         for x in sleeves
     ]
     whole, short = simulate(sleeves, terms, start_ms=0), simulate(cut, terms, start_ms=0)

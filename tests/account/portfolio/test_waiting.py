@@ -6,9 +6,9 @@ import numpy as np
 
 from pyjobs.account.desk.positions import positions
 from pyjobs.account.portfolio.costs import Costs
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.account.portfolio.simulate import Terms, simulate
 from pyjobs.account.portfolio.sleeve import Sleeve
-from pyjobs.account.portfolio.wanted.wishes import Wishes
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.strategy.signals import Signals
 
@@ -26,7 +26,7 @@ def flat(symbol: str, price: float, *, enters: int, leaves: int | None = None) -
         ts_ms=np.arange(1, n + 1, dtype=np.int64) * DAY, open=level, high=level, low=level, close=level, volume=level
     )
     key = SeriesKey(exchange="X", symbol=symbol, timeframe="1d")
-    return Sleeve(key=key, setup="made_up", bars=bars, wishes=Wishes.of(signals), lot=1.0)
+    return Sleeve(key=key, setup="made_up", bars=bars, signals=PackedSignals.of(signals), lot=1.0)
 
 
 def test_what_leaves_at_the_next_open_and_what_enters_within_the_limits_is_told_with_its_money() -> None:

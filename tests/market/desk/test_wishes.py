@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.desk.desk_file import load_desk
-from pyjobs.market.desk.wishes import Wishes, desk_text
+from pyjobs.market.desk.new_desk_text import DeskChoices, desk_text
 from pyjobs.market.exchanges import Exchange, load_exchanges
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,7 +31,7 @@ def test_it_loads_on_every_market_with_what_stands_for_the_whole_of_it(
     tmp_path: Path, exchanges: dict[str, Exchange], exchange: str, market: str, currency: str, benchmark: str
 ) -> None:
     path = tmp_path / "desk.yaml"
-    path.write_text(desk_text(Wishes(exchange=exchange, symbols=("005930", "NO", "a:b, c"), cash=5e7), exchanges))
+    path.write_text(desk_text(DeskChoices(exchange=exchange, symbols=("005930", "NO", "a:b, c"), cash=5e7), exchanges))
     desk = load_desk(path)
     assert desk.market == market
     traded = [i for i in desk.instruments if i.role == "trade"]
@@ -44,11 +44,11 @@ def test_it_loads_on_every_market_with_what_stands_for_the_whole_of_it(
 def test_what_is_traded_is_no_benchmark_and_the_rest_is_as_wished(
     tmp_path: Path, exchanges: dict[str, Exchange]
 ) -> None:
-    wishes = Wishes(
+    choices = DeskChoices(
         exchange="YAHOO", symbols=("SPY",), timeframe="1h", start="2024-01-02", currency="EUR", name='a"b', cash=1.5
     )
     path = tmp_path / "desk.yaml"
-    path.write_text(desk_text(wishes, exchanges).replace('a\\"b', "ab"))
+    path.write_text(desk_text(choices, exchanges).replace('a\\"b', "ab"))
     (only,) = load_desk(path).instruments
     assert (only.symbol, only.role, only.timeframe, only.start) == ("SPY", "trade", "1h", "2024-01-02")
     assert (only.currency, load_desk(path).accounts["eur"].cash) == ("EUR", 1.5)

@@ -8,7 +8,7 @@ import pytest
 
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
-from pyjobs.market.dumps.whose.issuers import verdict
+from pyjobs.market.dumps.identity.issuers import verdict
 from tests.market.dumps.support.more_dialects import COIN, read
 from tests.market.dumps.test_whose_rows import table
 from utils.errors import NightdeskError
@@ -98,7 +98,7 @@ ONE += [
 @pytest.mark.parametrize(("pairs", "right"), [(TWO, "two"), (ASKED, "asked"), (ONE, "one")])
 def test_a_code_is_another_one_although_it_holds_its_letters(pairs: list[str], right: str) -> None:
     def told(one: str, other: str) -> str:
-        return verdict(one, Instrument(symbol=other, exchange="T", market="XNYS", timeframe="1d", currency="USD"))
+        return verdict(one, Instrument(symbol=other, exchange="T", market="24/7", timeframe="1d", currency="USD"))
 
     assert [each for each in pairs if told(*each.split(" ")) != right] == []
 
@@ -114,7 +114,7 @@ def test_a_code_is_another_one_although_it_holds_its_letters(pairs: list[str], r
     ],
 )
 def test_codes_of_two_words_are_one(text: str, symbol: str) -> None:
-    mine = Instrument(symbol=symbol, exchange="T", market="XNYS", timeframe="1d", currency="USD")
+    mine = Instrument(symbol=symbol, exchange="T", market="24/7", timeframe="1d", currency="USD")
     assert verdict(text, mine) == "one"
 
 
@@ -123,7 +123,7 @@ def of(*names: str) -> str:
 
 
 MANY = [
-    ("SAP GY Equity", "SIE GY Equity", "SAP", ""),
+    ("SAP US Equity", "SIE US Equity", "SAP", ""),
     ("72030", "67580", "7203", ""),
     ("US.AAPL", "US.TSLA", "AAPL", ""),
 ]
@@ -142,9 +142,9 @@ def test_of_many_the_only_one_that_can_be_the_instrument_is_it(
 def test_a_file_named_by_the_symbol_ties_a_name_or_an_isin_to_it_but_no_code(
     hours: dict[str, MarketHours], tmp_path: Path
 ) -> None:
-    for text, symbol in (("SPDR S&P 500", "SPY"), ("삼성전자", "005930"), ("US0378331005", "AAPL")):
+    for text, symbol in (("Tracker of 500", "SPY"), ("삼성", "005930"), ("US0378331005", "AAPL")):
         assert len(read(tmp_path / f"{symbol}_1d.csv", hours, of(text), symbol=symbol).bars) == 3
-        with pytest.raises(NightdeskError, match=r"nothing shows that this is the desk's .*: where it is, say"):
+        with pytest.raises(NightdeskError, match=r"nothing shows that this is the desk's .*: where it is, set"):
             read(tmp_path / "other.csv", hours, of(text), symbol=symbol)
     with pytest.raises(NightdeskError, match="of 'MESZ4'"):
         read(tmp_path / "ES.csv", hours, of("MESZ4"), symbol="ES")
@@ -159,7 +159,7 @@ Date;Open;High;Low;Last;Close;"Number of Shares"
 
 def test_an_isin_above_a_table_is_held_against_the_desks(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     told = {"market": "XPAR", "dates": "dmy"}
-    with pytest.raises(NightdeskError, match=r"'FR0000121014' \(isin\), and nothing .*say `symbol_column: isin`"):
+    with pytest.raises(NightdeskError, match=r"'FR0000121014' \(isin\), and nothing .*set `symbol_column: isin`"):
         read(tmp_path / "x.csv", hours, EURONEXT, symbol="MC", **told)
     with pytest.raises(NightdeskError, match="the desk's symbol is 'FR0000120271'"):
         read(tmp_path / "x.csv", hours, EURONEXT, symbol="FR0000120271", **told)

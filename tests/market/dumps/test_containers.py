@@ -133,12 +133,12 @@ def test_what_cannot_be_told_is_asked_for_by_its_key(hours: dict[str, MarketHour
             read(path, hours, **told)
         return str(caught.value)
 
-    assert "say `dates: dmy` or `dates: mdy`" in refusal(PLAIN.replace("2024-01-0", "03/04/200"))
+    assert "set `dates: dmy` or `dates: mdy`" in refusal(PLAIN.replace("2024-01-0", "03/04/200"))
     assert "`layout: ohlcv_start` or `layout: ohlcv_close`" in refusal(
         PLAIN.replace("-02", "-02T15:00Z"), timeframe="1h"
     )
-    assert "say `columns: {close: NAME}`" in refusal(PLAIN.replace("Close", "Zzz"))
-    assert "say `zone:`" in refusal(PLAIN.replace("-02,", "-02 05:00:00,"), market="24/7")
+    assert "set `columns: {close: NAME}`" in refusal(PLAIN.replace("Close", "Zzz"))
+    assert "set `zone:`" in refusal(PLAIN.replace("-02,", "-02 05:00:00,"), market="24/7")
     path.write_bytes(b"%PDF-1.7")
     with pytest.raises(BadDataError, match="not a price file: a PDF"):
         read(path, hours)

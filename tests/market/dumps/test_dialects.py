@@ -160,8 +160,8 @@ def test_a_dialect_is_read_as_its_vendor_means_it(hours: dict[str, MarketHours],
 
 BINANCE = "1735603200000,10,13,9,12,5,{end},50,3,1,2,0\n"
 REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "one row of a day in a series of hours": (HOURLY, BINANCE.format(end=1735689599999), "no bar of 1h; say `timeframe:`"),
-    "one row of an hour in a series of days": (COIN, BINANCE.format(end=1735606799999), "no bar of 1d; say `timeframe:`"),
+    "one row of a day in a series of hours": (HOURLY, BINANCE.format(end=1735689599999), "no bar of 1h; set `timeframe:`"),
+    "one row of an hour in a series of days": (COIN, BINANCE.format(end=1735606799999), "no bar of 1d; set `timeframe:`"),
     "two hours of one day in a series of days": (
         COIN, "time,open,high,low,close,volume\n1704153600,10,13,9,12,5\n1704157200,12,13,9,12,5\n", "one hour apart, not bars of 1d"),
     "three rows four hours apart in a series of hours": (
@@ -169,7 +169,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         "time,open,high,low,close,volume\n1704204000,10,13,9,12,5\n1704218400,12,13,9,12,5\n", "4 hours apart, not bars of 1h"),
     "two rows a week apart as days": (COIN, "Date,Open,High,Low,Close,Volume\n2024-01-01,10,13,9,12,5\n2024-01-08,12,13,9,12,5\n", "one week apart, not bars of 1d"),
     "two symbols in a column that nobody knows": (
-        {"symbol": "AAPL"}, "Paper,Date,Open,High,Low,Close,Volume\nAAPL,2024-01-02,10,13,9,12,5\nMSFT,2024-01-03,20,23,19,22,6\n", "say `symbol_column: Paper`"),
+        {"symbol": "AAPL"}, "Paper,Date,Open,High,Low,Close,Volume\nAAPL,2024-01-02,10,13,9,12,5\nMSFT,2024-01-03,20,23,19,22,6\n", "set `symbol_column: Paper`"),
     "two symbols and no column that tells": (
         {}, "Date,Open,High,Low,Close,Volume\n2024-01-02,10,13,9,12,5\n2024-01-03,12,13,9,12,5\n2024-01-02,20,23,19,22,6\n2024-01-03,20,23,19,22,6\n",
         "line 2 and 4 are of one time, with closes of 12 and 22 (2 of 2 times stand twice so): several symbols in one? `symbol_column:`"),
@@ -181,18 +181,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
         {}, "Date,Open,High,Low,Close,Volume\n2024-03-06 00:00:00+09:00,10,13,9,12,5\n2024-03-07 00:00:00+09:00,12,13,9,12,5\n",
         "line 2: 2024-03-06 00:00:00+09:00 is within the session of 2024-03-05, another date"),
     "midnights of no zone that are ends": (
-        COIN | {"layout": "ohlcv_close"}, "date,open,high,low,close,volume\n2024-01-02 00:00:00,10,13,9,12,5\n2024-01-03 00:00:00,12,13,9,12,5\n", "has no time zone: say `zone:`"),
+        COIN | {"layout": "ohlcv_close"}, "date,open,high,low,close,volume\n2024-01-02 00:00:00,10,13,9,12,5\n2024-01-03 00:00:00,12,13,9,12,5\n", "has no time zone: set `zone:`"),
     "days of London for currencies": (
         {"market": "FX"}, "Gmt time,Open,High,Low,Close,Volume\n02.01.2024 00:00:00.000,10,13,9,12,5\n03.01.2024 00:00:00.000,12,13,9,12,5\n", "after 17:00 in New York"),
     "days of a zone for currencies": (
         {"market": "FX", "zone": "Europe/London"}, "Date,Open,High,Low,Close,Volume\n2024-01-02,10,13,9,12,5\n2024-01-03,12,13,9,12,5\n", "after 17:00 in New York"),
-    "lean's days, not named": ({}, "20240102 00:00,100000,130000,90000,120000,5\n", "say `layout: lean`"),
+    "lean's days, not named": ({}, "20240102 00:00,100000,130000,90000,120000,5\n", "set `layout: lean`"),
     "two vendors' shape without a volume": (
-        {"timeframe": "1m"}, "20240102 143100;10;13;9;12;0\n20240102 143200;12;13;9;12;0\n", "say `layout: histdata` or `layout: ninjatrader`"),
+        {"timeframe": "1m"}, "20240102 143100;10;13;9;12;0\n20240102 143200;12;13;9;12;0\n", "set `layout: histdata` or `layout: ninjatrader`"),
     "a broker's clock written as if it were UTC": (
-        CURRENCY, "time,open,high,low,close,tick_volume,spread,real_volume\n1704204000,10,13,9,12,5,2,0\n1704207600,12,13,9,12,5,2,0\n", "say `zone:`"),
-    "ticks": ({"market": "FX", "timeframe": "1m"}, "20120201 000003660,1.3066,1.3067,0\n20120201 000003960,1.3065,1.3067,0\n", "say `columns:"),
-    "two series and no word which": ({}, "observation_date,SP500,NASDAQCOM\n2024-01-02,10,20\n", "say `columns:"),
+        CURRENCY, "time,open,high,low,close,tick_volume,spread,real_volume\n1704204000,10,13,9,12,5,2,0\n1704207600,12,13,9,12,5,2,0\n", "set `zone:`"),
+    "ticks": ({"market": "FX", "timeframe": "1m"}, "20120201 000003660,1.3066,1.3067,0\n20120201 000003960,1.3065,1.3067,0\n", "set `columns:"),
+    "two series and no word which": ({}, "observation_date,SP500,NASDAQCOM\n2024-01-02,10,20\n", "set `columns:"),
     "a vendor's excuse": ({}, '{"Information":"Thank you! Our rate limit is 25 requests a day."}', "its text: 'Thank you! Our rate limit"),
     "one impossible row": (
         {}, "Date,Open,High,Low,Close,Volume\n" + "".join(f"2024-01-{day:02},10,13,9,12,5\n" for day in range(2, 12)) + "2024-01-12,10,8,9,12,5\n",

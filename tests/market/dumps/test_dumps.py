@@ -48,7 +48,7 @@ def test_an_adj_close_column_scales_adjusted_prices_and_is_only_noted_for_raw_on
     assert found(dump) == {"prices scaled by Adj Close": (1, "2018-01-24")}
     raw = read(text)
     assert raw.bars.close.tolist() == [12]
-    assert found(raw) == {"Adj Close not used (the desk says `prices: raw`)": (1, "2018-01-24")}
+    assert found(raw) == {"Adj Close not used (the desk sets `prices: raw`)": (1, "2018-01-24")}
 
 
 def test_contracts_2_ts_ms_is_the_close_of_the_bar(read: Reader) -> None:

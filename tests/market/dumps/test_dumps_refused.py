@@ -31,8 +31,8 @@ REFUSED = [
     (PLAIN + "2018-01-26,12,,11,13,5\n", "line 3: some prices are missing, some are there"),
     (PLAIN + "2018-01-26,12,x,11,13,5\n", "line 3: high: 'x' is not a number"),
     (PLAIN + "2018-01-26,12,1e999,11,13,5\n", "line 3: high: a number is too large"),
-    (PLAIN + "2018-02-30,12,14,11,13,5\n", "line 3: day"),
-    (PLAIN + "03/04/2018,12,14,11,13,5\n", "line 3: '03/04/2018' may be day/month or month/day: say `dates: dmy`"),
+    (PLAIN + "2018-02-30,12,14,11,13,5\n", "line 3: '2018-02-30' is no date"),
+    (PLAIN + "03/04/2018,12,14,11,13,5\n", "line 3: '03/04/2018' may be day/month or month/day: set `dates: dmy`"),
     (PLAIN + "in May,12,14,11,13,5\n", "line 3: 'in May' is not a time (known: YYYY-MM-DD"),
     ("2018-01-24;1,500;1,600;1,400;1,500;10\n", "line 1: open: '1,500' is not a number"),
     ("a,b,k,d,e,f\n1,2,3,4,5,6\n", "line 1: no column for time, open, high, low, close in 'a, b, k, d, e, f'"),
@@ -77,7 +77,7 @@ def test_intraday_times_that_could_be_misread_are_refused(read: Reader, content:
 
 
 def test_an_intraday_ohlcv_dump_must_say_which_end_of_the_bar_its_times_mark(read: Reader) -> None:
-    with pytest.raises(ConfigError, match="Say `layout: ohlcv_start` or `layout: ohlcv_close` for T:X:1h"):
+    with pytest.raises(ConfigError, match="Set `layout: ohlcv_start` or `layout: ohlcv_close` for T:X:1h"):
         read("2018-01-24T01:00Z,10,13,9,12,5\n", market="24/7", timeframe="1h")
 
 

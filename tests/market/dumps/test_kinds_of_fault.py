@@ -117,10 +117,18 @@ class TestColumns:
         assert dump.bars.volume[-1] == 4252.01963
         assert found(dump) == {"newest first: turned round": 1, "columns not used": 3}
 
-    def test_where_no_volume_is_in_units_none_is_taken_and_it_is_said(self, text: Any) -> None:
-        dump = text("Date,Open,High,Low,Close,Volume USD\n2024-01-02,10,13,9,12,99\n", market="24/7", symbol="ETHUSD")
-        assert dump.bars.volume.tolist() == [0]
-        assert "no volume taken: none of USD is what ETHUSD counts" in found(dump)
+    @pytest.mark.parametrize(("name", "symbol"), [
+        ("Volume USD", "ETHUSD"), ("Volume in Mio. EUR", "SAP"), ("Umsatz (EUR)", "SAP"), ("Volume BTC", "ETHUSD"),
+    ])  # fmt: skip
+    def test_money_or_another_coin_in_place_of_the_volume_is_refused(self, text: Any, name: str, symbol: str) -> None:
+        content, told = (
+            f"Date,Open,High,Low,Close,{name}\n2024-01-02,10,13,9,12,99\n",
+            {"market": "24/7", "symbol": symbol},
+        )
+        with pytest.raises(BadDataError, match=r"`columns: \{volume: ''\}` for a series without"):
+            text(content, **told)
+        assert text(content, columns={"volume": ""}, **told).bars.volume.tolist() == [0]
+        assert text(content, columns={"volume": name}, **told).bars.volume.tolist() == [99]
 
     def test_tick_volume_is_said_to_be_one(self, text: Any) -> None:
         dump = text("time,open,high,low,close,tick_volume,spread,real_volume\n2024-01-02,10,13,9,12,42,1,0\n")

@@ -7,10 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.checks.splits import breaks
 from pyjobs.market.dumps.compare import Stored, bring_in
 from pyjobs.market.store.bar_store import BarStore
@@ -163,34 +161,3 @@ class TestSplits:
             getattr(bars, name)[20:] *= 0.5
         bars.volume[20:] *= 9
         assert breaks(bars, "XNYS") == []
-
-
-def test_no_bar_closes_before_its_period_ends() -> None:
-    """Every timeframe, market and mark, on made-up starts: the close stored is never before start and length."""
-    import tempfile
-
-    steps = {"1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14400, "1d": 86400, "1w": 604800}
-    for market in ("24/7", "XKRX", "XNYS", "FX"):
-        hours = hours_of(market)
-        for timeframe, step in steps.items():
-            for mark in ("start", "end"):
-                start = int(hours.opens_ms[np.searchsorted(hours.days, dt.date(2024, 3, 4).toordinal())]) // 1000
-                times = [start + step * i + (step if mark == "end" else 0) for i in range(5)]
-                with tempfile.NamedTemporaryFile("w", suffix=".csv") as file:
-                    file.write(rows([str(time) for time in times]))
-                    file.flush()
-                    try:
-                        bars = read(
-                            Path(file.name),
-                            market=market,
-                            timeframe=timeframe,
-                            layout=f"ohlcv_{'start' if mark == 'start' else 'close'}",
-                        ).bars
-                    except BadDataError:
-                        continue  # a refusal is right, too
-                if step < 86400 or market == "24/7":
-                    ends = [1000 * (time + (0 if mark == "end" else step)) for time in times]
-                    assert set(bars.ts_ms.tolist()) <= set(ends), (market, timeframe, mark)
-                    # nothing shifted: the bar of a time has its row's close
-                else:
-                    assert bars.ts_ms[0] >= 1000 * (times[0] if mark == "end" else times[0] + 3600), (market, timeframe)

@@ -124,28 +124,28 @@ def test_what_a_file_says_of_its_rows_is_believed(hours: dict[str, MarketHours],
 DAYS = [(dt.date(2024, 1, 1) + dt.timedelta(days=day)).isoformat() for day in range(30)]
 # What stored a bar before it was known, or another number than the file's: now asked for by the key that helps.
 ASKED: dict[str, tuple[dict[str, Any], str, str]] = {
-    "Seoul's days as UTC without a zone": (KRX, rows(["2024-01-01 15:00:00", "2024-01-02 15:00:00"]), "2024-01-01 15:00:00 has no time zone: say `zone:`"),
-    "the same when Seoul closed at three": (KRX, rows(["2014-01-01 15:00:00", "2014-01-02 15:00:00"]), "has no time zone: say `zone:`"),
-    "London's days as UTC in summer": ({"market": "XLON"}, rows(["2024-06-30 23:00:00", "2024-07-01 23:00:00"]), "has no time zone: say `zone:`"),
-    "Tokyo's months as UTC": ({"market": "XTKS", "timeframe": "1mo"}, rows(["2024-04-30 15:00:00", "2024-05-31 15:00:00"]), "has no time zone: say `zone:`"),
-    "a coin's months of some zone": ({**COIN, "timeframe": "1mo"}, rows(["2024-04-30 15:00:00", "2024-05-31 15:00:00"]), "has no time zone: say `zone:`"),
-    "futures' days that begin in the evening": ({"market": "CMES"}, rows(["2024-01-02 17:00:00", "2024-01-03 17:00:00"]), "has no time zone: say `zone:`"),
-    "New York's days in Seoul's clock": ({}, rows(["2024-01-03 06:00:00", "2024-01-04 06:00:00"]), "has no time zone: say `zone:`"),
+    "Seoul's days as UTC without a zone": (KRX, rows(["2024-01-01 15:00:00", "2024-01-02 15:00:00"]), "2024-01-01 15:00:00 has no time zone: set `zone:`"),
+    "the same when Seoul closed at three": (KRX, rows(["2014-01-01 15:00:00", "2014-01-02 15:00:00"]), "has no time zone: set `zone:`"),
+    "London's days as UTC in summer": ({"market": "XLON"}, rows(["2024-06-30 23:00:00", "2024-07-01 23:00:00"]), "has no time zone: set `zone:`"),
+    "Tokyo's months as UTC": ({"market": "XTKS", "timeframe": "1mo"}, rows(["2024-04-30 15:00:00", "2024-05-31 15:00:00"]), "has no time zone: set `zone:`"),
+    "a coin's months of some zone": ({**COIN, "timeframe": "1mo"}, rows(["2024-04-30 15:00:00", "2024-05-31 15:00:00"]), "has no time zone: set `zone:`"),
+    "futures' days that begin in the evening": ({"market": "CMES"}, rows(["2024-01-02 17:00:00", "2024-01-03 17:00:00"]), "has no time zone: set `zone:`"),
+    "New York's days in Seoul's clock": ({}, rows(["2024-01-03 06:00:00", "2024-01-04 06:00:00"]), "has no time zone: set `zone:`"),
     "a coin on an exchange": ({}, rows(DAYS), "2024-01-01 (Monday) is no session of XNYS, nor are the dates of 9 more of 30 rows: is it another `market:`"),
-    "an adjusted close for a volume": ({}, "2024-01-02,10,13,9,12,11.5\n2024-01-03,10,13,9,12,11.5\n2024-01-04,10,13,9,12,11.4\n", "line 1: column 6, '11.5', stands between low and high in every row"),
-    "an adjusted close among seven": (COIN, "1704153600,10,13,9,12,11.5,5\n1704240000,10,13,9,12,11.5,5\n1704326400,10,13,9,12,11.5,5\n", "column 6, '11.5', stands between low and high"),
-    "arrays of a time and four prices": (COIN, "[[1704067200000,10,13,9,12],[1704153600000,10,13,9,12]]", "say `layout: coingecko` or `layout: ohlcv_start`"),
+    "an adjusted close for a volume": ({}, "2024-01-02,10,13,9,12,11.5\n2024-01-03,10,13,9,12,11.5\n2024-01-04,10,13,9,12,11.4\n", "line 1: column 6, '11.5', lies between low and high in every row"),
+    "an adjusted close among seven": (COIN, "1704153600,10,13,9,12,11.5,5\n1704240000,10,13,9,12,11.5,5\n1704326400,10,13,9,12,11.5,5\n", "column 6, '11.5', lies between low and high"),
+    "arrays of a time and four prices": (COIN, "[[1704067200000,10,13,9,12],[1704153600000,10,13,9,12]]", "set `layout: coingecko` or `layout: ohlcv_start`"),
     "epochs that Excel has shortened": (COIN, rows(["1.70407E+12", "1.70415E+12"]), "line 2: '1.70407E+12' is an epoch that has lost its last digits"),
-    "EST in summer": (MINUTES, rows(["20240702 09:30:00 EST"]), "EST in summer, America/New_York's clock or an hour later? Say `zone:`"),
-    "a zone that is two": (MINUTES, rows(["20240702 09:30:00 IST"]), "'IST' is no known time zone: say `zone:`"),
+    "EST in summer": (MINUTES, rows(["20240702 09:30:00 EST"]), "EST in summer, America/New_York's clock or an hour later? Set `zone:`"),
+    "a zone that is two": (MINUTES, rows(["20240702 09:30:00 IST"]), "'IST' is no known time zone: set `zone:`"),
     "lean's minutes without their date": ({**MINUTES, "layout": "lean"}, "34200000,100000,130000,90000,120000,5\n", "line 1: 34200000: milliseconds since midnight, of which date?"),
-    "lean's minutes, not named": (MINUTES, "34200000,100000,130000,90000,120000,5\n", "say `layout: lean`"),
+    "lean's minutes, not named": (MINUTES, "34200000,100000,130000,90000,120000,5\n", "set `layout: lean`"),
     "one price of lean's that is not whole": ({"layout": "lean"}, "20131007 00:00,100000,130000,90000,120000,5\n20131008 00:00,100000,130000,90000,120000,5\n20131009 00:00,100000,130000,90000,120000.5,5\n", "line 3: a price that is not whole, in a file of ten-thousandths"),
     "a comma that is two things": ({}, "Date;Open;High;Low;Close;Volume\n2024-01-02;1,050;1,325;1,000;1,200;5\n", "line 2: open: '1,050' is not a number: is its comma of thousands or of decimals?"),
     "a vendor's excuse in words": ({}, "Exceeded the daily hits limit\n", "line 1: neither tabs, semicolons nor commas make columns of 'Exceeded the daily hits limit'"),
     "a page": ({}, "<!DOCTYPE html><html><table><tr><td>Date</td></tr></table></html>\n", "an XML or HTML page, not a table of prices"),
     "bids and asks": (HOURLY, '{"candles":[{"time":"2024-01-02T00:00:00Z","bid":{"o":"10","h":"13","l":"9","c":"12"},"ask":{"o":"10","h":"13","l":"9","c":"12"}}]}', "no open, high, low, close in 'time, bid.o, bid.h"),
-    "two rows and one wrong key": ({}, "Date,Open,High,Low,Close,Volume\n01/03/24,10,13,9,12,5\n01/02/24,10,13,9,12,5\n", "say `dates: dmy` or `dates: mdy` (2 such lines)"),
+    "two rows and one wrong key": ({}, "Date,Open,High,Low,Close,Volume\n01/03/24,10,13,9,12,5\n01/02/24,10,13,9,12,5\n", "set `dates: dmy` or `dates: mdy` (2 such lines)"),
     "one day of a coin at an hour of its own": (COIN, rows([f"{day}T00:00:00Z" if at != 4 else f"{day}T09:00:00Z" for at, day in enumerate(DAYS)]), "begins at another time of day than the others (00:00)"),
 }  # fmt: skip
 
@@ -162,7 +162,7 @@ def test_a_key_that_helps_no_row_is_not_offered(hours: dict[str, MarketHours], t
     text = rows(["2024-01-02 15:00", "2024-01-02 15:30", "2024-01-02 16:00"])
     with pytest.raises(NightdeskError) as caught:
         read(tmp_path / "x", hours, text, timeframe="30m", layout="ohlcv_start")
-    assert str(caught.value).endswith("or say `zone:` of the file's clock (3 such lines)")
+    assert str(caught.value).endswith("or set `zone:` to the file's clock (3 such lines)")
 
 
 BITS = (

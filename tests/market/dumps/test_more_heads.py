@@ -64,7 +64,7 @@ def test_a_short_year_before_or_behind_is_told_by_the_rows_or_asked_for(
     assert first("04/01/24", dates="dmy") == "2024-01-04T21:00"
     for texts in (("24/01/04",), ("24/01/04", "24/01/05")):
         with pytest.raises(
-            NightdeskError, match=r"may begin or end with its year: say `dates: ymd`, or say `dates: dmy`"
+            NightdeskError, match=r"may begin or end with its year: set `dates: ymd`, or set `dates: dmy`"
         ):
             first(*texts)
 
@@ -76,7 +76,7 @@ def test_prices_in_another_currency_than_the_desks_are_refused(hours: dict[str, 
 
     assert len(read(tmp_path / "x.csv", hours, table("USD", "USD")).bars) == 2
     for moneys in (("EUR", "EUR"), ("USD", "EUR")):
-        with pytest.raises(NightdeskError, match="its prices are in EUR, the desk's in USD: say `currency: EUR`"):
+        with pytest.raises(NightdeskError, match="its prices are in EUR, the desk's in USD: set `currency: EUR`"):
             read(tmp_path / "x.csv", hours, table(*moneys))
     assert len(read(tmp_path / "x.csv", hours, table("EUR"), columns={"currency": ""}).bars) == 1
     london = {"market": "XLON", "currency": "GBP"}

@@ -80,7 +80,7 @@ def test_of_a_share_in_two_series_on_one_date_the_main_one_is_taken(
     dump = read(tmp_path / "x.csv", hours, NSE)
     assert (dump.bars.close.tolist(), dump.bars.volume.tolist()) == ([12, 12], [500, 6])
     assert [(each.count, each.example) for each in dump.cleaned if "another series" in each.what] == [(1, "BE")]
-    with pytest.raises(NightdeskError, match=r"lines 2 and 3: .*'board' tells them apart .*`symbol_column: board`"):
+    with pytest.raises(NightdeskError, match=r"lines 2 and 3: .*'board' separates them .*`symbol_column: board`"):
         read(tmp_path / "x.csv", hours, NSE.replace("series", "board"))
 
 
@@ -128,7 +128,7 @@ def test_bars_of_several_days_weeks_or_months_are_not_those_of_one(
 def test_a_winter_time_of_europe_in_summer_is_asked_about(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     text = rows(["2024-07-02 09:00 CET", "2024-07-02 10:00 CET"])
     told = {"market": "XETR", "timeframe": "1h", "layout": "ohlcv_start"}
-    with pytest.raises(NightdeskError, match=r"CET in summer, .* Say `zone:`"):
+    with pytest.raises(NightdeskError, match=r"CET in summer, .* Set `zone:`"):
         read(tmp_path / "x.csv", hours, text, **told)
     assert closes(read(tmp_path / "x.csv", hours, text, zone="Europe/Berlin", **told))[0] == "2024-07-02T08:00"
 
@@ -143,7 +143,7 @@ def test_days_of_a_broker_are_of_a_clock_that_must_be_said(hours: dict[str, Mark
     text = "<DATE>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n2024.01.02\t10\t13\t9\t12\t5\t0\t3\n"
     for market in ("FX", "24/7"):
         with pytest.raises(
-            NightdeskError, match=r"line 2: 2024.01.02 is a day of the clock of .* \(metatrader5\): say"
+            NightdeskError, match=r"line 2: 2024.01.02 is a day of its writer's clock \(metatrader5\): set"
         ):
             read(tmp_path / "x.csv", hours, text, market=market)
         assert closes(read(tmp_path / "x.csv", hours, text, market=market, zone="Europe/Athens")) == [

@@ -34,8 +34,21 @@ def test_a_point_of_which_nothing_tells_what_it_is_is_refused(
 ) -> None:
     path = tmp_path / "x.csv"
     path.write_text(f"{HEAD}2024-01-02;{PRICES};10.000\n".replace(";", separator), encoding="utf-8")
-    with pytest.raises(NightdeskError, match=r"line 2: '1.120' may be a number of thousands or have three decimals"):
+    with pytest.raises(NightdeskError, match=r"line 2: '1.120' may be a number of thousands .* set `decimal: ','` or"):
         read(path, hours)
+    for decimal, right in ((",", (1120, 10_000)), (".", (1.12, 10))):
+        bars = read(path, hours, decimal=decimal).bars
+        assert (float(bars.close[0]), float(bars.volume[0])) == right
+
+
+def test_a_mark_of_decimals_that_the_prices_show_to_be_the_other_one_is_refused(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    path = tmp_path / "x.csv"
+    for prices, decimal in (("10.25;11.5;10.25;11.25", ","), ("10,25;11,5;10,25;11,25", ".")):
+        path.write_text(f"{HEAD}2024-01-02;{prices};5\n", encoding="utf-8")
+        with pytest.raises(NightdeskError, match=f"line 2: '11.25' under `decimal: '{decimal}'`: its prices have the"):
+            read(path, hours, decimal=decimal)
 
 
 def test_a_volume_beside_decimal_commas_has_points_of_thousands(hours: dict[str, MarketHours], tmp_path: Path) -> None:

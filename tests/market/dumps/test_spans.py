@@ -11,8 +11,14 @@ from tests.market.dumps.support.more_dialects import closes, read, rows
 from utils.errors import NightdeskError
 
 MONTHS = ["2024-01 2024-02", "Jan-24 Feb-24", "202401 202402", "01/2024 02/2024", "2024M01 2024M02", "2024/1 2024/2"]
-WEEKS = ["2024-W05 2024-W06", "2024W05 2024W06", "2024-01-29/2024-02-04 2024-02-05/2024-02-11"]
-QUARTERS = ["2024Q1 2024Q2", "1Q24 2Q24", "Q1-2024 Q2-2024"]
+WEEKS = [
+    "2024-W05 2024-W06",
+    "W05-2024 W06-2024",
+    "KW5/2024 KW6/2024",
+    "2024W05 2024W06",
+    "2024-01-29/2024-02-04 2024-02-05/2024-02-11",
+]
+QUARTERS = ["2024Q1 2024Q2", "1Q24 2Q24", "Q1-2024 Q2-2024", "2024H1 2024H2", "1H24 2H24"]
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +54,26 @@ def test_a_week_from_saturday_on_is_that_of_its_sessions_and_none_round_the_cloc
     assert closes(read(tmp_path / "x.csv", hours, text, timeframe="1w")) == ["2024-02-02T21:00", "2024-02-09T21:00"]
     with pytest.raises(NightdeskError, match="is a week, no 1w bar: its days are not Monday to Sunday"):
         read(tmp_path / "x.csv", hours, text, timeframe="1w", market="24/7")
+
+
+TOGETHER = [
+    ("01252024 01262024", "", ["2024-01-25", "2024-01-26"]),
+    ("25012024 26012024", "", ["2024-01-25", "2024-01-26"]),
+]
+TOGETHER += [
+    ("1022024 1032024", "mdy", ["2024-01-02", "2024-01-03"]),
+    ("02012024 03012024", "dmy", ["2024-01-02", "2024-01-03"]),
+]
+TOGETHER += [("12252023", "", ["2023-12-25"])]
+
+
+def test_days_months_and_years_run_together_are_dates_and_no_epochs_of_1970(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    for text, order, right in TOGETHER:
+        dump = read(tmp_path / "x.csv", hours, rows(text.split(" ")), market="24/7", dates=order, layout="ohlcv_start")
+        assert [each[:10] for each in closes(dump)] == [f"{day[:8]}{int(day[8:]) + 1:02}" for day in right], text
+    with pytest.raises(NightdeskError, match="'01/02/2024' may be day/month or month/day: set `dates: dmy`"):
+        read(tmp_path / "x.csv", hours, rows(["01022024", "01032024"]))
+    with pytest.raises(NightdeskError, match="'25/01/2024' is no date by `dates: mdy`"):
+        read(tmp_path / "x.csv", hours, rows(["25012024", "26012024"]), dates="mdy")

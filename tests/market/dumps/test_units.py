@@ -89,7 +89,7 @@ def test_a_split_of_the_adjusted_close_or_of_the_desks_actions_is_none_of_units(
     path.write_text("\n".join([head, *lines]) + "\n", encoding="utf-8")
     told_desk = Instrument(symbol="X", exchange="T", market="24/7", timeframe="1d", currency="USD", file="raw.csv")
     assert len(read_dump(path, told_desk, hours_of("24/7"), now_ms=NOW_MS, splits=splits).bars) == 80
-    with pytest.raises(NightdeskError, match=r"a split stands in corporate_actions.csv \(X,2024-02-10,split,NEW:OLD\)"):
+    with pytest.raises(NightdeskError, match=r"a split is in corporate_actions.csv \(X,2024-02-10,split,NEW:OLD\)"):
         read_dump(path, told_desk, hours_of("24/7"), now_ms=NOW_MS, splits=dict.fromkeys(splits, 0.1))
 
 

@@ -130,19 +130,23 @@ def test_one_value_called_by_a_word_or_its_money_is_a_price(hours: dict[str, Mar
 @pytest.mark.parametrize(
     ("columns", "symbol", "right"),
     [
-        ("Volume ($),n", "X", 0),
+        ("Volume ($),n", "X", None),
         ("Volume BTC,Volume $", "BTC/USD", 5),
         ("Volume,Volume %", "X", 5),
         ("$VOLUME,n", "X", 5),
         ("Volume (shares),n", "X", 5),
-        ("Volume (KRW),n", "KRW-BTC", 0),
+        ("Volume (KRW),n", "KRW-BTC", None),
         ("Volume (KRW),Volume (BTC)", "KRW-BTC", 7),
         ("Volume BTC,Volume ETH", "ETHBTC", 7),
         ("Volume XBT,Volume USD", "BTC/USD", 5),
     ],
 )
 def test_money_and_parts_are_no_volume(
-    hours: dict[str, MarketHours], tmp_path: Path, columns: str, symbol: str, right: float
+    hours: dict[str, MarketHours], tmp_path: Path, columns: str, symbol: str, right: float | None
 ) -> None:
     text = f"Date,Open,High,Low,Close,{columns}\n2024-01-02,10,13,9,12,5,7\n"
+    if right is None:
+        with pytest.raises(NightdeskError, match=r"counts money, not what was traded: set `columns: \{volume: ''\}`"):
+            read(tmp_path / "x.csv", hours, text, symbol=symbol, market="24/7")
+        return
     assert read(tmp_path / "x.csv", hours, text, symbol=symbol, market="24/7").bars.volume[0] == right

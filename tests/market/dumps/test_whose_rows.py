@@ -11,7 +11,8 @@ import pytest
 from pyjobs.market.calendars.hours import MarketHours, hours_of
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps import read_dump
-from pyjobs.market.dumps.whose.issuers import verdict
+from pyjobs.market.dumps.identity.issuers import verdict
+from pyjobs.market.dumps.identity.symbols import spelt
 from tests.market.dumps.support.more_dialects import read
 from utils.errors import NightdeskError
 
@@ -29,10 +30,10 @@ def table(column: str, *rows: tuple[str, str, int]) -> str:
 
 def test_a_column_called_series_that_holds_symbols_is_asked_for(hours: dict[str, MarketHours], tmp_path: Path) -> None:
     one_after_the_other = table("series", ("02", "AAPL", 100), ("03", "AAPL", 101), ("04", "MSFT", 110))
-    with pytest.raises(NightdeskError, match="column 'series' holds 'AAPL' and 1 others: say `symbol_column: series`"):
+    with pytest.raises(NightdeskError, match="column 'series' holds 'AAPL' and 1 others: set `symbol_column: series`"):
         read(tmp_path / "x.csv", hours, one_after_the_other, symbol="AAPL")
     on_one_date = table("series", ("02", "A1", 100), ("02", "A2", 108), ("03", "A1", 101), ("04", "A1", 101))
-    with pytest.raises(NightdeskError, match=r"lines 2 and 3: .*'series' tells them apart"):
+    with pytest.raises(NightdeskError, match=r"lines 2 and 3: .*'series' separates them"):
         read(tmp_path / "x.csv", hours, on_one_date, symbol="AAPL")
 
 
@@ -101,16 +102,34 @@ SAME += [
     "AAPL:XNAS AAPL",
     "BRK-B.US BRK.B",
 ]
-ASKED = ["Tesla AAPL", "애플 AAPL", "삼성전자 005930", "Samsung 005930", "US0378331005 AAPL", "Alphabet GOOGL"]
-ASKED += ["Tesla F.US", "Microsoft MS", "SAMSUNG 005930", "Bitcoin/USD ETH-USD", "Solana/USD BTC/USD"]
+ASKED = [
+    "Zendesk AAPL",
+    "애플 AAPL",
+    "삼성전자우 005930",
+    "Samsung 005930",
+    "US0378331005 AAPL",
+    "Fortinet F",
+    "Citrix C",
+]
+ASKED += ["Microlise MS", "SAMSUNG 005930", "Bitcoin/USD ETH-USD", "Solana/USD BTC/USD"]
 ASKED += ["BTCUSDT ETH", "BTCUSDT DOGE", "ethusdt AAPL", "KRW-BTC XRP", "BTC-USD ETH", "EURUSD CHF"]
-UNKNOWN = ["BTC/USD X", "EQUITY AAPL", "XAU_USD GOLD", "Stock 005930"]
+OTHERS += ["Tesla AAPL", "Facebook F", "Verizon V", "Tesla F.US", "Microsoft MS", "Alphabet META"]
+SAME += [
+    "삼성전자 005930",
+    "Alphabet GOOGL",
+    "XAU_USD GOLD",
+    "DEXKOUS USDKRW",
+    "DGS10 US10Y",
+    "SP500 ^GSPC",
+    "Ripple XRP-USD",
+]
+UNKNOWN = ["BTC/USD X", "EQUITY AAPL", "Stock 005930"]
 
 
 @pytest.mark.parametrize(("pairs", "right"), [(OTHERS, "two"), (SAME, "one"), (ASKED, "asked"), (UNKNOWN, "")])
 def test_codes_of_one_kind_are_compared_and_names_must_suggest_the_symbol(pairs: list[str], right: str) -> None:
     def told(one: str, other: str) -> str:
-        return verdict(one, Instrument(symbol=other, exchange="T", market="XNYS", timeframe="1d", currency="USD"))
+        return verdict(one, Instrument(symbol=other, exchange="T", market="24/7", timeframe="1d", currency="USD"))
 
     assert [each for each in pairs if told(*each.split(" ")) != right] == []
 
@@ -129,7 +148,7 @@ NAMES += [
     ("애플", "Apple", "asked"),
 ]
 NAMES += [("애플", "Apple", "asked"), ("MSFT US Equity", "", "two"), ("AAPL US Equity", "Anything", "one")]
-NAMES += [("Nestlé S.A.", "Nestle", "one"), ("SK하이닉스", "SK hynix", "asked")]
+NAMES += [("Nestlé S.A.", "Nestle", "one"), ("SK하이닉스", "SK hynix", "one")]
 NAMES += [("S&P500", "S&P 500", "one"), ("KODEX 200", "KODEX200", "one")]
 NAMES += [("JPMorgan Chase & Co.", "JP Morgan Chase", "one"), ("Applebee", "Apple", "two")]
 
@@ -140,17 +159,31 @@ def test_a_name_is_held_against_the_one_that_the_desk_gives(told: str, name: str
     assert verdict(told, mine) == right
 
 
-MSFT = table("Security", ("02", "Microsoft Corporation", 100), ("03", "Microsoft Corporation", 101))
+ZENDESK = table("Security", ("02", "Zendesk Corporation", 100), ("03", "Zendesk Corporation", 101))
 
 
 def test_a_file_of_a_name_that_may_be_anothers_asks_the_desk(hours: dict[str, MarketHours], tmp_path: Path) -> None:
-    with pytest.raises(NightdeskError, match=r"of 'Microsoft Corporation' \(Security\), and nothing shows .* 'AAPL'"):
-        read(tmp_path / "x.csv", hours, MSFT, symbol="AAPL")
-    for key in ({"symbol": "MSFT"}, {"symbol": "X", "name": "Microsoft"}, {"symbol": "X", "symbol_column": "Security"}):
-        assert read(tmp_path / "x.csv", hours, MSFT, **key).bars.close.tolist() == [100, 101]
+    with pytest.raises(NightdeskError, match=r"of 'Zendesk Corporation' \(Security\), and nothing shows .* 'AAPL'"):
+        read(tmp_path / "x.csv", hours, ZENDESK, symbol="AAPL")
+    for key in ({"symbol": "ZEN"}, {"symbol": "X", "name": "Zendesk"}, {"symbol": "X", "symbol_column": "Security"}):
+        assert read(tmp_path / "x.csv", hours, ZENDESK, **key).bars.close.tolist() == [100, 101]
     with pytest.raises(NightdeskError, match=r"the desk's symbol is 'AAPL' \(Apple Inc\): `file` or `symbol` is wrong"):
-        read(tmp_path / "x.csv", hours, MSFT, symbol="AAPL", name="Apple Inc")
-    assert len(read(tmp_path / "x.csv", hours, MSFT, symbol="AAPL", role="benchmark").bars) == 2
+        read(tmp_path / "x.csv", hours, ZENDESK, symbol="AAPL", name="Apple Inc")
+    with pytest.raises(
+        NightdeskError, match=r"of 'Microsoft Corp' \(Security\), the desk's symbol is 'AAPL': `file` or"
+    ):
+        read(tmp_path / "x.csv", hours, ZENDESK.replace("Zendesk Corporation", "Microsoft Corp"), symbol="AAPL")
+    assert len(read(tmp_path / "x.csv", hours, ZENDESK, symbol="AAPL", role="benchmark").bars) == 2
+
+
+def test_a_code_of_another_exchanges_listing_is_another_one(hours: dict[str, MarketHours], tmp_path: Path) -> None:
+    for there in ("AAPL.DE", "ETR:AAPL", "AAPL GY Equity", "AAPL-DE", "AAPL.MI"):
+        rows = table("symbol", ("02", there, 100), ("03", there, 101))
+        with pytest.raises(NightdeskError, match=f"the file is of '{there}'"):
+            read(tmp_path / "x.csv", hours, rows, symbol="AAPL")
+        assert len(read(tmp_path / "x.csv", hours, rows, symbol="AAPL", symbol_column="symbol").bars) == 2
+    for here in ("AAPL.US", "NASDAQ:AAPL", "AAPL US Equity", "AAPL-US", "AAPL.O", "US.AAPL"):
+        assert len(read(tmp_path / "x.csv", hours, table("symbol", ("02", here, 9)), symbol="AAPL").bars) == 1
 
 
 def test_names_that_follow_one_another_at_one_price_are_one_share_and_others_are_several(
@@ -219,20 +252,32 @@ def test_of_a_table_of_closes_the_column_named_as_the_symbol_is_taken(
 
 
 NAMED = [
-    ("ETHUSDT-1d.csv", "BTCUSDT", 1),
-    ("MSFT.csv", "AAPL", 1),
-    ("000660.csv", "005930", 1),
+    ("ETHUSDT-1d.csv", "BTCUSDT", "refused"),
+    ("BINANCE_ETHUSDT, 60.csv", "BTCUSDT", "refused"),
+    ("MSFT.csv", "AAPL", "refused"),
+    ("000660.csv", "005930", "refused"),
+    ("qqq_d.csv", "AAPL", 0),
+    ("desks_d.csv", "AAPL", "refused"),
+    ("WORD.csv", "AAPL", 1),
     ("prices.csv", "AAPL", 0),
 ]
 NAMED += [("BTCUSDT-1d-2024.csv", "BTC/USDT", 0), ("AAPL_daily.csv", "AAPL", 0), ("DATA.csv", "AAPL", 0)]
 NAMED += [("BRK-B.csv", "BRK.B", 0), ("KRW-BTC.csv", "BTC/KRW", 0), ("BTC_USD.csv", "BTC/USD", 0)]
 
 
-def test_a_file_named_after_another_symbol_is_noted(hours: dict[str, MarketHours], tmp_path: Path) -> None:
-    text = f"date,{OHLCV}\n2024-01-02,10,13,9,12,5\n"
+def test_a_file_named_after_a_known_symbol_or_one_of_the_desk_is_refused_and_after_a_word_noted(
+    hours: dict[str, MarketHours], tmp_path: Path
+) -> None:
+    text, others = f"date,{OHLCV}\n2024-01-02,10,13,9,12,5\n", spelt(["DESKS", "AAPL"])
 
-    def noted(name: str, symbol: str) -> int:
-        told = read(tmp_path / name, hours, text, symbol=symbol).oddities
+    def noted(name: str, symbol: str) -> int | str:
+        try:
+            told = read(tmp_path / name, hours, text, symbol=symbol, others=others).oddities
+        except NightdeskError as error:
+            assert "it is named after" in str(error)
+            named = read(tmp_path / name, hours, text, symbol=symbol, others=others, symbol_column="file")
+            assert len(named.bars) == 1
+            return "refused"
         return sum(each.what == "file named after another symbol" for each in told)
 
     assert [(name, symbol, noted(name, symbol)) for name, symbol, _ in NAMED] == NAMED

@@ -149,7 +149,7 @@ def test_volumes_that_an_older_version_stored_in_contracts_are_named_with_the_co
     exchange = MadeUpExchange(contracts, int(bars.ts_ms[50]) + DAY_MS)
     ranged(store, exchange, MIDNIGHT_MS - 1, int(bars.ts_ms[50]), DAILY)
     exchange.bars, exchange.now_ms = bars, int(bars.ts_ms[-1]) + DAY_MS
-    told = resumed(store, exchange, DAILY).got.told
+    told = resumed(store, exchange, DAILY).got.lines
     assert "come 0.01 times as high" in told[1] and "--symbol SPY --timeframe 1d --start TIME" in told[1]
     assert not resumed(store, exchange, DAILY).got.revised
     ranged(store, exchange, MIDNIGHT_MS - 1, exchange.now_ms, DAILY)

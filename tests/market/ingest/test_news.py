@@ -15,7 +15,7 @@ import pytest
 from pyjobs.gap_repair import summary
 from pyjobs.market.bars import Bars, SeriesKey
 from pyjobs.market.ingest import backfill, looks
-from pyjobs.market.ingest.news.said import REBASED, said
+from pyjobs.market.ingest.news.lines import REBASED, mark_printed
 from pyjobs.market.ingest.questions import Got
 from pyjobs.market.ingest.repair import Repaired
 from pyjobs.market.providers import BarRequest, Fetched
@@ -46,7 +46,7 @@ def job(home: Path, exchange: MadeUpExchange) -> None:
     with (home / "printed").open("a", encoding="utf-8") as out:
         out.writelines(f"{line}\n" for line in done.got.news)
     if done.got.news:
-        said(store, DAILY, done.got.news)
+        mark_printed(store, DAILY, done.got.news)
 
 
 def killed_at(number: int, act: Callable[[], None]) -> bool:
@@ -103,7 +103,7 @@ def test_a_job_that_is_killed_before_any_rename_has_its_news_said_by_it_or_by_th
         store = BarStore(home / "raw", locks=home / ".locks")
         assert same_bars(store.read(DAILY), wanted), number
         assert sentence in (home / "printed").read_text(encoding="utf-8"), number
-        assert looks.load(store, DAILY).told == (), number  # type: ignore[union-attr]
+        assert looks.load(store, DAILY).lines == (), number  # type: ignore[union-attr]
         if ended:
             assert number > 3
             break
@@ -133,9 +133,9 @@ def test_a_dividend_that_is_lacking_and_a_row_that_cannot_be_true_are_said_once_
 def test_what_another_job_has_noted_meanwhile_stays_when_this_ones_news_were_said(tmp_path: Path) -> None:
     store = BarStore(tmp_path / "raw", locks=tmp_path / ".locks")
     job(tmp_path, MadeUpExchange(bars=picked(BARS, np.arange(78)), now_ms=DAY_MS * 378, adjusted="adjusted"))
-    looks.change(store, DAILY, told=("mine", "another's", REBASED))
-    said(store, DAILY, Got(told=("mine",), rebased=True).news)
-    assert looks.load(store, DAILY).told == ("another's",)  # type: ignore[union-attr]
+    looks.change(store, DAILY, lines=("mine", "another's", REBASED))
+    mark_printed(store, DAILY, Got(lines=("mine",), rebased=True).news)
+    assert looks.load(store, DAILY).lines == ("another's",)  # type: ignore[union-attr]
 
 
 def test_gap_repair_says_that_a_series_was_rebased_before_that_counts_as_said() -> None:

@@ -95,7 +95,7 @@ def test_a_unit_that_comes_back_leaves_out_the_days_between_and_takes_them_when_
     wrong = since(STORED, 0.01, until=STORED + 12)
     with pytest.raises(MisfitError):
         world.night(STORED + 11, wrong)
-    told = world.night(STORED + 12, wrong).got.told
+    told = world.night(STORED + 12, wrong).got.lines
     assert told == ("12 rows of the provider cannot be true, left out, the first that of 2026-08-10 20:00 UTC",)
     assert same_bars(world.store.read(KEY), picked(BARS.slice(0, STORED + 13), wrong[: STORED + 13] == 1.0))
     world.night(STORED + 13)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import pytest
 
 from pyjobs.market.ingest.looks import Looks
-from pyjobs.market.ingest.news.said import of_answer
+from pyjobs.market.ingest.news.lines import of_answer
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, provider
 from pyjobs.market.providers.base import Refused
 from pyjobs.market.providers.wire.contracts import in_coins
@@ -188,10 +188,10 @@ def test_a_row_without_its_close_or_volume_hides_no_other_of_an_inverse_swap(lac
 def test_where_nobody_says_what_volumes_are_in_that_is_said_of_the_series() -> None:
     told = in_coins("bingx", {"A/B:B": LINEAR}, "A/B:B", [CANDLE])
     assert told == {"rows": [CANDLE], "remark": (
-        "its volumes are in coins, or in contracts of 0.01: ccxt does not say which")}  # fmt: skip
+        "its volumes are in coins, or in contracts of 0.01: ccxt does not specify which")}  # fmt: skip
     assert in_coins("bingx", [], "A/B:B", [CANDLE]) == [CANDLE]
     record = {"rows": [CANDLE], "remark": told["remark"]}  # type: ignore[call-overload]
     answer = Ccxt().read(record, BarRequest(symbol="bingx:A/B:B", timeframe="1m", start_ms=0, end_ms=10**6), 10**6)
     first = of_answer(None, answer, answer.bars)
-    assert first.told == (answer.remark,) and first.changed
-    assert of_answer(Looks(remark=answer.remark), answer, answer.bars).told == ()
+    assert first.lines == (answer.remark,) and first.changed
+    assert of_answer(Looks(remark=answer.remark), answer, answer.bars).lines == ()

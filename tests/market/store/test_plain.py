@@ -60,7 +60,7 @@ def test_what_is_written_is_read_back_to_the_bit(count: int, about: dict[str, st
     assert same_bars(file.bars(), bars)
     assert all(getattr(file.bars(), name).flags.aligned for name in COLUMNS)
     assert {key.decode(): value.decode() for key, value in file.about().items()} == about
-    assert file.tells_first(dict(list(about.items())[:2]))
+    assert file.holds_first(dict(list(about.items())[:2]))
 
 
 def test_extreme_numbers_survive() -> None:
@@ -99,7 +99,7 @@ def test_the_end_of_a_file_alone_tells_of_its_bars_and_shows_changed_bits() -> N
     content = plain.encoded(bars_of(900), ABOUT)
     about = {key.encode(): value.encode() for key, value in ABOUT.items()}
     rows, told = plain.ending(content[-2000:], len(content)) or (0, b"")
-    assert (rows, plain.told_in(told)) == (900, about)
+    assert (rows, plain.metadata_of(told)) == (900, about)
     assert plain.ending(content[-300:], len(content)) is None  # the footer is longer
     footer = content.rindex(b"ts_ms") - 500
     for position in range(max(footer, len(content) - 900), len(content) - 300, 7):

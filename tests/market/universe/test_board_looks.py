@@ -125,10 +125,10 @@ def test_a_revised_bar_is_corrected_counted_and_named_and_its_base_price_no_long
     assert f"{PLAIN},{SESSIONS[10]},unexplained,{1090 / 654:.12g}" in actions()
     told = look(exchange, 10)
     assert close_on(PLAIN, REVISED) == [1090.0] and told.revised == 1
-    assert told.told == [f"KRX:{PLAIN}:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC"]
+    assert told.lines == [f"KRX:{PLAIN}:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC"]
     assert not any(line.startswith(PLAIN) for line in actions()), actions()
-    assert look(exchange, 10).told == []
-    assert [take_found("KRX").told, take_found("KRX").told] == [tuple(told.told), ()]  # it is reported once
+    assert look(exchange, 10).lines == []
+    assert [take_found("KRX").lines, take_found("KRX").lines] == [tuple(told.lines), ()]  # it is reported once
 
 
 def test_a_bar_is_corrected_whose_high_alone_has_been_revised() -> None:
@@ -147,7 +147,7 @@ def test_a_session_that_was_served_without_its_trades_has_its_bar_a_week_later()
     exchange.traded = True
     told = looked(exchange, 14)
     assert close_on(IDLE, SESSIONS[9]) == [700.0] and told.revised == 1  # of yesterday, too
-    assert told.told[0] == f"KRX:{IDLE}:1d: a bar that was not there has come: that of 2026-11-13 06:30 UTC"
+    assert told.lines[0] == f"KRX:{IDLE}:1d: a bar that was not there has come: that of 2026-11-13 06:30 UTC"
 
 
 def test_a_board_of_another_day_is_refused_and_a_failure_is_said_and_tried_again() -> None:
@@ -156,13 +156,13 @@ def test_a_board_of_another_day_is_refused_and_a_failure_is_said_and_tried_again
     lived_until(exchange, 10)
     exchange.shifted, exchange.now = True, 0.6
     told = looked(exchange, 10)
-    assert close_on(PLAIN, REVISED) == [1090.0] and told.told == []
+    assert close_on(PLAIN, REVISED) == [1090.0] and told.lines == []
     assert "30 of 34 closes are not those that were stored: the prices of another day" in told.notes[0]
     exchange.shifted, exchange.now = False, 1.0
     exchange.down.add(SESSIONS[9])
     told = looked(exchange, 10, later=1)
     assert "boards of earlier sessions could not be looked at again" in told.notes[0]
-    assert f"KRX: {told.notes[0]}" in take_found("KRX").told  # the next fetch reports that, too
+    assert f"KRX: {told.notes[0]}" in take_found("KRX").lines  # the next fetch reports that, too
     exchange.down.clear()
     looked(exchange, 10, later=7)
     assert SESSIONS[9] in exchange.asked
@@ -226,7 +226,7 @@ def test_a_session_that_can_never_be_looked_at_is_asked_for_ever_less_often_and_
     exchange.down.add(SESSIONS[9])
     nights = [night for night in range(90) if SESSIONS[9] in (looked(exchange, 10, night), exchange.asked)[1]]
     assert nights == [0, 1, 7, 29]
-    assert take_found("KRX").told[-1] == (
+    assert take_found("KRX").lines[-1] == (
         f"KRX: not asked for any more, after a month in vain: {SESSIONS[9]}; its stored bars are kept"
     )
     exchange.down.clear()
@@ -257,9 +257,9 @@ def test_a_job_that_is_killed_before_a_revised_bar_is_stored_has_it_said_all_the
         with pytest.raises(KeyboardInterrupt):
             look(exchange, 10)
     told = "KRX:100001:1d: 1 stored bar revised by the provider: that of 2026-11-13 06:30 UTC".replace("100001", PLAIN)
-    assert take_found("KRX").told == (told,)
-    assert looked(exchange, 10).told == [told]  # twice rather than never
-    assert take_for_page("KRX", "kr") == Found(revised=1, told=(told,)) and take_for_page("KRX", "kr") == Found()
+    assert take_found("KRX").lines == (told,)
+    assert looked(exchange, 10).lines == [told]  # twice rather than never
+    assert take_for_page("KRX", "kr") == Found(revised=1, lines=(told,)) and take_for_page("KRX", "kr") == Found()
 
 
 def test_what_another_job_has_found_since_a_report_was_read_is_left_for_the_next_one() -> None:
@@ -272,12 +272,12 @@ def test_what_another_job_has_found_since_a_report_was_read_is_left_for_the_next
     reported = more("one")
     more("another")
     take_found("KRX", reported)
-    assert take_found("KRX") == Found(revised=1, told=("another",))
+    assert take_found("KRX") == Found(revised=1, lines=("another",))
     for desk in ("kr", "kr2"):
         take_for_page("KRX", desk, reported)
     more("a third")
     for desk in ("kr", "kr2"):
-        assert take_for_page("KRX", desk) == Found(revised=2, told=("another", "a third"))
+        assert take_for_page("KRX", desk) == Found(revised=2, lines=("another", "a third"))
         assert take_for_page("KRX", desk) == Found()
 
 

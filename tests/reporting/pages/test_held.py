@@ -105,7 +105,7 @@ def test_columns_without_a_value_are_left_out_of_every_table() -> None:
         (0.42, "42 % of it was kept"),
         (-11.39, "none of it was kept (tests: -1.14)"),
         (7.5, "all of it was kept, and more"),
-        (float("nan"), "there is nothing to compare it with"),
+        (float("nan"), "nothing to compare it with"),
     ],
 )
 def test_what_a_walk_forward_kept_is_never_a_share_of_a_loss(efficiency: float, told: str) -> None:

@@ -140,7 +140,7 @@ def test_another_commit_of_the_same_files_is_no_change_and_another_parameter_is(
 def test_results_changed_after_the_run_are_noted(tmp_path: Path) -> None:
     a, b = made(tmp_path, "a"), made(tmp_path, "b")
     (b / "manifest.json").write_text(json.dumps({"inputs": input_of(), "files": {"report.txt": {"sha256": "0" * 64}}}))
-    assert "B: report.txt was changed after the run: it is not what its manifest says" in compare(a, b).notes
+    assert "B: report.txt was changed after the run: it differs from its manifest" in compare(a, b).notes
 
 
 def test_runs_are_ordered_by_the_timestamp_in_their_names_not_by_mtime(tmp_path: Path) -> None:

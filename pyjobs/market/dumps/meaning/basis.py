@@ -9,12 +9,12 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray, IntArray
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.symbols import pair_of
 from pyjobs.market.dumps.meaning.plausible import NO, YES
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
 from pyjobs.market.dumps.reading.stamps import Stamps
-from pyjobs.market.dumps.whose.symbols import pair_of
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
@@ -45,14 +45,15 @@ def adjusted_numbers(
     complain: Callable[[dict[int, str]], None],
     scale: float,
 ) -> None:
-    """Put `ohlcv` on the basis of the `Adj Close` column when the desk's prices are adjusted; else say it is not used.
+    """Put `ohlcv` on the basis of the `Adj Close` column when the desk's prices are adjusted; else note that it is not
+    used.
 
     A row without its adjusted close cannot be put there and is wrong.
     """
     place = reading.places["adj_close"]
     if source.instrument.prices != "adjusted":
         values, _ = numbers(reading.grid.columns[place])
-        what = f"Adj Close not used (the desk says `prices: {source.instrument.prices}`)"
+        what = f"Adj Close not used (the desk sets `prices: {source.instrument.prices}`)"
         _say(findings, what, reading, values, cleaned=False)
         return
     adjusted = read("adj_close") * scale
@@ -78,7 +79,7 @@ def adjusted_numbers(
 
 
 def split_rows(reading: Reading, ohlcv: FloatArray, st: Stamps) -> IntArray:
-    """The rows from which on an `Adj Close` column stands in another relation to the close, ten times or more: a split.
+    """The rows from which on an `Adj Close` column has another relation to the close, ten times or more: a split.
 
     `ohlcv`: as the file has it, before anything is put on that column's basis.
     """
@@ -93,7 +94,9 @@ def split_rows(reading: Reading, ohlcv: FloatArray, st: Stamps) -> IntArray:
 
 
 def in_shares(reading: Reading, source: DumpSource, findings: Findings, ohlcv: FloatArray) -> None:
-    """Put volumes that China's data services count in lots of 100 into shares, where the money in the file says so."""
+    """Put volumes that China's data services count in lots of 100 into shares, where the money in the file proves
+    it.
+    """
     names = [column(name) for name in reading.grid.names or ()]
     place = next((names.index(name) for name in PAID if name in names), None)
     if place is None or not source.hours.market.startswith("XSH") or "volume" in source.instrument.columns:
@@ -160,7 +163,7 @@ def _nearest(jump: float) -> float:
 def refuse_other_basis(reading: Reading, source: DumpSource) -> None:
     """Raise BadDataError for a file that declares its prices raw or adjusted, where the desk declares the other.
 
-    Coins and currencies have nothing to adjust, whatever their vendor writes beside them.
+    Coins and currencies have nothing to adjust, whatever their vendor writes.
     """
     prices, grid = source.instrument.prices, reading.grid
     if source.all_day or source.hours.market == "FX":
@@ -173,14 +176,20 @@ def refuse_other_basis(reading: Reading, source: DumpSource) -> None:
         numbered = column(name) == "adjustflag"
         yes, no = (("1", "2"), ("3",)) if numbered else (YES, NO)
         found = {True if each in yes else False if each in no else None for each in (c.strip().lower() for c in cells)}
+        own = reading.shape.adjusted if reading.shape else ""
         if prices == "raw" and True in found:
             what, cure = "adjusted", "`prices: adjusted`, or `prices: split` where only splits are worked in"
+            cure = f"`prices: {own}`, as this vendor adjusts for splits alone" if own else cure
+        elif prices == "adjusted" and own and found == {True}:
+            what = f"adjusted for splits, not for dividends: `prices: {own}` is what they are"
+            reading.said.append(Finding(what=what, count=len(grid), first="", example=f"{name}: {cells[0]}"))
+            continue
         elif prices != "raw" and found == {False} and "adj_close" not in reading.places:
             what, cure = "raw", "`prices: raw`"
         else:
             continue
-        said = f"it says its prices are {what} ({quoted(name, 40)}: {quoted(cells[0], 20)}), the desk {prices}"
-        raise BadDataError(f"{grid.label}: {said}: say {cure}, or bring the file that the desk means")
+        said = f"it declares its prices {what} ({quoted(name, 40)}: {quoted(cells[0], 20)}), the desk {prices}"
+        raise BadDataError(f"{grid.label}: {said}: set {cure}, or bring the file that the desk expects")
 
 
 def refuse_other_money(reading: Reading, source: DumpSource) -> None:
@@ -200,6 +209,6 @@ def refuse_other_money(reading: Reading, source: DumpSource) -> None:
             each.upper() not in MONEYS or each.upper().replace("RMB", "CNY") == instrument.currency.upper()
         ):
             continue
-        cure = "`scale: 0.01` makes them whole" if whole else f"say `currency: {each.upper()}` where that is right"
+        cure = "`scale: 0.01` makes them whole" if whole else f"set `currency: {each.upper()}` where that is right"
         what = f"its prices are in {quoted(each, 20)}, the desk's in {instrument.currency}: {cure}"
         raise BadDataError(f"{grid.label}: {what}; `columns: {{currency: ''}}` lets the file's word go")

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.issuers import verdict
+from pyjobs.market.dumps.identity.symbols import pair_of, same_symbol
+from pyjobs.market.dumps.identity.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from pyjobs.market.dumps.meaning.names import (
     CLOCKS,
     COLUMN_NAMES,
@@ -27,9 +30,8 @@ from pyjobs.market.dumps.meaning.volumes import volume_of
 from pyjobs.market.dumps.reading.fields import column, is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
 from pyjobs.market.dumps.reading.limits import unexpected
-from pyjobs.market.dumps.whose.symbols import compared, pair_of, same_symbol
-from pyjobs.market.dumps.whose.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from utils.errors import BadDataError
+from utils.foreign_text import quoted
 
 OHLC = ("open", "high", "low", "close")
 MAIN_SERIES = "EQ"  # NSE's series of shares that anybody may trade within the day
@@ -37,7 +39,7 @@ MAIN_SERIES = "EQ"  # NSE's series of shares that anybody may trade within the d
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """Where each field stands, what the times mean, and the findings about the file as a whole.
+    """The place of each field, the meaning of the times, and the findings about the file as a whole.
 
     `volume_times`: how many shares or coins each of the volume's numbers is (1 000 in `Volume (K)`).
     """
@@ -57,8 +59,10 @@ class Reading:
 
 
 def understood(grid: Grid, instrument: Instrument) -> Reading:
-    """What the columns are. Raises BadDataError naming those that are missing or unclear, and the key that helps."""
-    told_above(grid, instrument.symbol)
+    """The field of each column. Raises BadDataError naming those that are missing or unclear, and the key that
+    helps.
+    """
+    told_above(grid, instrument)
     if grid.names is None:
         return headerless_reading(grid, instrument)
     one_ticker(grid, instrument)
@@ -94,11 +98,11 @@ def headerless_reading(grid: Grid, instrument: Instrument) -> Reading:
 
 
 def _refuse_a_price(grid: Grid, instrument: Instrument, places: dict[str, int]) -> None:
-    """A last column that stands between low and high in every row is no volume."""
+    """A last column that lies between low and high in every row is not a volume."""
     if instrument.layout == "auto" and "volume" in places and is_a_price(grid, places):
         place = places["volume"] + 1
-        what = f"column {place}, {grid.cell(0, place - 1)!r}, stands between low and high in every row: no volume"
-        text = "an adjusted close? say `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
+        what = f"column {place}, {grid.cell(0, place - 1)!r}, lies between low and high in every row: not a volume"
+        text = "an adjusted close? set `columns: {time: 1, open: 2, high: 3, low: 4, close: 5, …}`"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}, {text}")
 
 
@@ -115,14 +119,16 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
     what = f"no column for {', '.join(missing)}" if grid.unit == "line" else f"no {', '.join(missing)}"
     listed = unexpected(grid.label, ", ".join(names))
     wanted = ", ".join(f"{name}: NAME" for name in missing)
-    return f"{grid.label}: {where}: {what} in {listed}; say `columns: {{{wanted}}}`"
+    return f"{grid.label}: {where}: {what} in {listed}; set `columns: {{{wanted}}}`"
 
 
 def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> dict[str, int]:
     names = grid.names or []
     record = {name: _told(grid, name, wanted) for name, wanted in instrument.columns.items() if wanted}
     none = {name for name, wanted in instrument.columns.items() if not wanted}
-    if instrument.symbol_column and instrument.symbol_column not in grid.about:  # beside the rows, as Polygon has it
+    if (
+        instrument.symbol_column and instrument.symbol_column not in grid.about
+    ):  # not in the rows, as in Polygon's files
         record["symbol"] = _told(grid, "symbol", instrument.symbol_column)
     found: dict[str, list[tuple[int, int]]] = {}
     for place, name in enumerate(names):
@@ -141,7 +147,7 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
         twice = len(candidates) > 1 and (role not in RANKED or candidates[0][0] == candidates[1][0])
         if twice and not (role == "time" and _is_clock(grid, candidates[1][1])):
             columns = ", ".join(names)
-            what = f"two columns are named {role}: {columns}; say which with `columns: {{{role}: NAME}}`"
+            what = f"two columns are named {role}: {columns}; choose one with `columns: {{{role}: NAME}}`"
             raise BadDataError(f"{grid.label}: line {grid.header_line or 1}: {what}")
         if role == "volume" and len(candidates) > 1:
             refuse_in_turns(grid, candidates)
@@ -184,7 +190,7 @@ def _told(grid: Grid, name: str, wanted: str) -> int:
         if column(each) == column(wanted):
             return place
     found = unexpected(grid.label, ", ".join(names))
-    what = f"`columns`/`symbol_column` says {name} is {wanted!r}, but the columns are {found}"
+    what = f"`columns`/`symbol_column` sets {name} to {wanted!r}, but the columns are {found}"
     raise BadDataError(f"{grid.label}: {what}")
 
 
@@ -236,7 +242,7 @@ def _only_closes(reading: Reading, instrument: Instrument) -> None:
 
 
 def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int]) -> int | None:
-    """The only column beside the time, or of several the one that is named as the instrument: its closes."""
+    """The only column besides the time, or of several the one that is named as the instrument: its closes."""
     names = grid.names or []
     if "time" not in places:
         return None
@@ -247,12 +253,19 @@ def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int])
         return mine[0] if len(mine) == 1 and is_number(_some(grid, mine[0])) else None
     if places["time"] != 0 or len(names) != 2 or not is_number(_some(grid, 1)):
         return None
-    unit = column(names[1]) in NO_SYMBOLS or (names[1].upper() in UNITS and not pair_of(instrument.symbol.upper()))
-    if compared(names[1], instrument.symbol) == "two" and not unit:
-        what = f"line {grid.header_line or 1}: its one value is called {names[1]!r}, the desk's symbol is "
-        cure = f"where that is its price, say `columns: {{close: {names[1]}}}`"
+    whose = "" if _says_nothing(names[1], instrument) else verdict(names[1], instrument)
+    if whose == "two" or (whose == "asked" and instrument.role != "benchmark"):
+        what = f"line {grid.header_line or 1}: its one value is called {quoted(names[1], 40)!r}, the desk's symbol is "
+        cure = f"where that is its price, set `columns: {{close: {quoted(names[1], 40)}}}`"
         raise BadDataError(f"{grid.label}: {what}{instrument.symbol!r}: {cure}")
     return 1
+
+
+def _says_nothing(name: str, instrument: Instrument) -> bool:
+    """Whether all words of a value's name are such as any price has; of a pair's money they are not (EUR of EURUSD)."""
+    units = frozenset[str]() if pair_of(instrument.symbol.upper()) else UNITS
+    words = re.findall(r"[^\W_]+|[$€£]", name)
+    return all(word.lower() in NO_SYMBOLS or word.upper() in units for word in words)
 
 
 def _some(grid: Grid, place: int) -> str:

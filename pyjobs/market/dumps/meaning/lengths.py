@@ -54,7 +54,7 @@ def _refuse_other_ends(reading: Reading, source: DumpSource) -> None:
     if not least - 1000 <= length <= most + 1000:
         start, end = grid.cell(0, reading.places["time"]), grid.cell(0, ends[0])
         what = f"a row begins at {start} and ends at {end}: no bar of {source.instrument.timeframe}"
-        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}; say `timeframe:`")
+        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}; set `timeframe:`")
 
 
 def _refuse_other_period(reading: Reading, source: DumpSource) -> None:
@@ -90,7 +90,7 @@ def length_of(text: str) -> str:
     elif match is None:
         unit = UNITS.get(text.lower(), "")
     if unit == "mo" and text[-1:] == "M" and count not in MONTHS:
-        unit = "m"  # nobody has bars of 15 months
+        unit = "m"  # there are no bars of 15 months
     if unit == "m" and count % 60 == 0:
         count, unit = count // 60, "h"
     if unit == "h" and count % 24 == 0:

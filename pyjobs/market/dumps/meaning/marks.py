@@ -24,7 +24,7 @@ MINUTE_MS, SECOND_MS = 60_000, 1000
 
 
 def mark_of(readings: Sequence[Reading], source: DumpSource, findings: Findings) -> Mark:
-    """Which end it is; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
+    """The marked end; "" for days and longer where it makes no difference. Raises ConfigError naming the key."""
     instrument, shape = source.instrument, readings[0].shape
     if instrument.layout in ("ohlcv_start", "ohlcv_close"):
         return "start" if instrument.layout == "ohlcv_start" else "end"
@@ -43,12 +43,12 @@ def mark_of(readings: Sequence[Reading], source: DumpSource, findings: Findings)
         naive = " (and `zone:`, as it has none)" if len(first) and _is_naive(reading) else ""
         raise ConfigError(
             f"{first.label}: {first.unit} {int(first.lines[0])}: does a row's time ({time_text(reading, 0)}) mark the "
-            f"start or the end of its {instrument.timeframe} bar? Say `layout: ohlcv_start` or `layout: ohlcv_close` "
+            f"start or the end of its {instrument.timeframe} bar? Set `layout: ohlcv_start` or `layout: ohlcv_close` "
             f"for {instrument.key}{naive}"
         )
-    what = "times taken for the starts of their bars (if they are the ends, say `layout: ohlcv_close`)"
+    what = "times taken for the starts of their bars (if they are the ends, set `layout: ohlcv_close`)"
     count = sum(len(each.grid) for each in readings)
-    findings.say(Finding(what=what, count=count, first="", example="nothing in the file tells"))
+    findings.say(Finding(what=what, count=count, first="", example="nothing in the file shows it"))
     return "start"
 
 
@@ -69,7 +69,8 @@ def whole_ends(st: Stamps, source: DumpSource) -> Stamps:
     if source.mark != "end":
         return st
     if not _are_last(st, source):
-        return _short_ones_whole(st, source)
+        seconds = _last_seconds(st)
+        return replace(st, ms=(st.ms // MINUTE_MS + 1) * MINUTE_MS) if seconds else _short_ones_whole(st, source)
     step = MINUTE_MS if source.intraday else DAY_MS
     local = local_ms(st.ms, source.zone) if source.zone else st.ms
     ends = (local // step + 1) * step
@@ -105,8 +106,8 @@ def _shown(reading: Reading, source: DumpSource) -> Literal["", "start", "end"]:
     some = replace(grid, columns=[each.slice(0, SAMPLE) for each in grid.columns], lines=grid.lines[:SAMPLE])
     st = times_of(replace(reading, grid=some), source, Complaints(len(some), Findings(source)))
     if not st.kind.any():
-        return "start"  # no time can be read, which is what the import will say
-    if _are_last(st, source):
+        return "start"  # no time can be read, and the import will report that
+    if _are_last(st, source) or _last_seconds(st):
         return "end"
     timed = st.kind == INSTANT
     return _by_session(st.ms[timed], source) if source.intraday and not source.all_day else ""
@@ -119,6 +120,11 @@ def _are_last(st: Stamps, source: DumpSource) -> bool:
     step, slack = (MINUTE_MS, SECOND_MS) if source.intraday else (DAY_MS, MINUTE_MS)
     local = local_ms(st.ms[timed], source.zone) if source.zone else st.ms[timed]
     return bool((local % step >= step - slack).all())
+
+
+def _last_seconds(st: Stamps) -> bool:
+    """Whether each time is the last second of a minute, of days and weeks of a clock that is not known, too."""
+    return bool((st.kind == INSTANT).all() and (st.ms % MINUTE_MS >= MINUTE_MS - SECOND_MS).all() and st.ms.size)
 
 
 def _by_session(ms: IntArray, source: DumpSource) -> Literal["", "start", "end"]:

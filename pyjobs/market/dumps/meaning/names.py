@@ -150,7 +150,7 @@ def refuse_in_turns(grid: Grid, candidates: Candidates) -> None:
         row = next((row for row in lacking if grid.cell(row, place) != ""), None)
         if row is not None:
             one, two = _names(grid, first, place)
-            what = f"{one!r} is empty and {two!r} is not: one field? Write one name, or say `columns: {{volume: NAME}}`"
+            what = f"{one!r} is empty and {two!r} is not: one field? Write one name, or set `columns: {{volume: NAME}}`"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[row])}: {what}")
 
 
@@ -204,7 +204,7 @@ def _differ(one: str, two: str) -> bool:
 def _two(grid: Grid, row: int, role: str, one: int, two: int, here: str, there: str) -> BadDataError:
     first, second = _names(grid, one, two)
     what = f"two columns are named {role}, and differ: {first} {here!r}, {second} {there!r}"
-    cure = f"say which with `columns: {{{role}: NAME}}`"
+    cure = f"choose one with `columns: {{{role}: NAME}}`"
     return BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[row])}: {what}; {cure}")
 
 

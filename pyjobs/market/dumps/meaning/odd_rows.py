@@ -45,7 +45,10 @@ def mended(reading: Reading, findings: Findings) -> None:
 def _is_remark(cells: list[str]) -> bool:
     """Words below a table (`Downloaded from …`), which no row that was cut off begins with."""
     lines = [cell.strip() for cell in cells if cell.strip()]
-    return len(lines) == 1 and lines[0][:1].isalpha() and bool(re.search(r"[ :：]", lines[0]))
+    if len(lines) != 1:
+        return False
+    told = lines[0][:1].isalpha() or lines[0][:1] in "*†©("
+    return told and bool(re.search(r"[ :：]", lines[0]))
 
 
 def _only_lacks_volume(reading: Reading, cells: list[str]) -> bool:

@@ -20,7 +20,7 @@ ORDERS: dict[str, tuple[int, ...]] = {
     "bitfinex": (0, 2, 3, 1, 4),
     "coinbase": (2, 1, 0, 3, 4),  # low, high, open, close
 }
-NARROW, WIDE = 6, 9  # columns: a time, four prices, perhaps a volume, and what stands beside them
+NARROW, WIDE = 6, 9  # columns: a time, four prices, perhaps a volume, and others
 FIELDS = ("open", "high", "low", "close", "volume")
 
 
@@ -37,12 +37,12 @@ def headerless(grid: Grid, instrument: Instrument) -> tuple[dict[str, int], str]
     if width not in (5, 6):
         raise BadDataError(
             f"{grid.label}: {width} columns and no header line: cannot tell which is which; "
-            "say `columns: {time: 1, open: 2, …}` or name the `layout`"
+            "set `columns: {time: 1, open: 2, …}` or name the `layout`"
         )
     layout = instrument.layout
     if layout == "auto" and width == 5 and grid.unit == "row" and instrument.market == "24/7":
         what = "arrays of a time and four prices: CoinGecko's times are the ends of their bars, others' the starts"
-        raise BadDataError(f"{grid.label}: {what}: say `layout: coingecko` or `layout: ohlcv_start`")
+        raise BadDataError(f"{grid.label}: {what}: set `layout: coingecko` or `layout: ohlcv_start`")
     if layout == "bitfinex":
         order = layout
     elif layout.startswith("ohlcv") or grid.unit == "line":

@@ -17,7 +17,7 @@ FARTHEST_MS = 14 * HOUR_MS  # how far a place's clock is from UTC
 NOT_YET = 0  # the close of a date: its session's, when the calendar has been asked
 SATURDAY, SUNDAY = 5, 6
 MANY = 100_000
-NO_ZONE = "no time zone: write Z or +09:00, or epoch seconds, or say `zone:` of the file's clock"
+NO_ZONE = "no time zone: write Z or +09:00, or epoch seconds, or set `zone:` to the file's clock"
 FEWEST = 3  # rows of which one is told from the others
 FEW_OFF = 20  # one day of so many may begin at an hour of its own
 Errors = dict[int, str]
@@ -110,7 +110,7 @@ def _of_no_zone(st: Stamps, source: DumpSource) -> Errors:
     if not naive.any():
         return {}
     clocked = naive & st.has_clock()
-    what = "has no time zone: say `zone:` of the file's clock"
+    what = "has no time zone: set `zone:` to the file's clock"
     if source.all_day:
         clocked = naive if source.mark == "end" else clocked
     elif hours.market != "FX":
@@ -133,7 +133,7 @@ def _within(local: IntArray, source: DumpSource) -> Mask:
 
 
 def _off_the_others(st: Stamps, timed: Mask, source: DumpSource) -> tuple[IntArray, Errors]:
-    """By how much some few days begin after the hour of all the others, and what to say of them."""
+    """By how much some few days begin after the hour of all the others, and the line about them."""
     local = local_ms(st.ms, source.zone) if source.zone else st.ms
     clocks, counts = np.unique(local[timed] % DAY_MS, return_counts=True)
     usual = int(clocks[counts.argmax()])
@@ -163,7 +163,7 @@ def _ends(start: IntArray, length: int, source: DumpSource) -> IntArray:
 
 
 def _outside(ms: IntArray, day: IntArray, rows: IntArray, source: DumpSource) -> Errors:
-    """Rows whose own day ends after the session their date has: stored by it they would be known too early."""
+    """Rows whose own day ends after the session of their date: stored by it they would be known too early."""
     errors: Errors = {}
     hours, fx = source.hours, source.hours.market == "FX"
     for at in rows.tolist():
@@ -205,7 +205,7 @@ def _longer(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]
         if source.mark == "start":
             day = np.where(weekend, day + 7 - weekday, day)
         elif source.mark == "":
-            what = "is a weekend: of the week before or after it? Say `layout: ohlcv_start` or `layout: ohlcv_close`"
+            what = "is a weekend: of the week before or after it? Set `layout: ohlcv_start` or `layout: ohlcv_close`"
             errors |= dict.fromkeys(np.flatnonzero(weekend).tolist(), what)
     first, last = _span(day, weekly)
     if source.all_day and (st.ms[timed] % DAY_MS).any():
@@ -222,25 +222,24 @@ def _one_clock(ms: IntArray) -> bool:
 
 def _dates(st: Stamps, source: DumpSource) -> tuple[IntArray, Errors]:
     """The date that each time has where it was written; of months also what may be of the one before or after."""
-    back = 1 if source.mark == "end" else 0
-    day, timed = utc_days(st.ms), st.kind == INSTANT
+    back, timed, local = 1 if source.mark == "end" else 0, st.kind == INSTANT, st.ms.copy()
     moved = timed & ((st.ms % DAY_MS != 0) | (back == 1))
     if source.zone:
-        local = local_ms(st.ms, source.zone)
-        named = timed & (source.all_day | (source.hours.market == "FX") | (local % DAY_MS == 0))
-        day[named] = utc_days(local[named] - back)
+        clock = local_ms(st.ms, source.zone)
+        named = timed & (source.all_day | (source.hours.market == "FX") | (clock % DAY_MS == 0))
+        local[named] = clock[named]
         moved &= ~named  # a time of day shows another clock than the exchange's, whose date it is
-    day[moved] = source.hours.dates_of(st.ms[moved] - back)
+    local[moved] = source.hours.local_ms(st.ms[moved])
+    local -= back * timed
+    day = utc_days(local)
     if source.instrument.timeframe != "1mo":
         return day, {}
     turn = FARTHEST_MS if source.mark != "end" else -FARTHEST_MS
-    near, naive = day.copy(), (st.kind == NAIVE) & st.has_clock()
-    near[moved] = source.hours.dates_of(st.ms[moved] - back + turn)
-    near[naive] = utc_days(st.ms[naive] - back + turn)
+    near = np.where(timed | ((st.kind == NAIVE) & st.has_clock()), utc_days(local + turn), day)
     other = _span(near, weekly=False)[0] != _span(day, weekly=False)[0]
     if source.mark:
         return np.where(other, near, day), {}
-    what = "is the end of a month, or the start of the next one elsewhere: say `layout: ohlcv_start` or `ohlcv_close`"
+    what = "is the end of a month, or the start of the next one elsewhere: set `layout: ohlcv_start` or `ohlcv_close`"
     return day, dict.fromkeys(np.flatnonzero(other).tolist(), what)
 
 
@@ -250,10 +249,10 @@ def _own_ends(st: Stamps, first: IntArray, last: IntArray, source: DumpSource) -
     midnight = (last + 1 - EPOCH_ORDINAL) * DAY_MS
     if source.mark == "end":
         return np.where(timed, np.maximum(st.ms, midnight - FARTHEST_MS), midnight)
-    if source.zone:
-        return localised(midnight, source.zone)[0]
-    late = int((st.ms - (first - EPOCH_ORDINAL) * DAY_MS)[timed].max(initial=0))
-    return np.asarray(midnight + (late if late < DAY_MS else 0))
+    local = local_ms(st.ms, source.zone) if source.zone else st.ms
+    late = int((local - (first - EPOCH_ORDINAL) * DAY_MS)[timed].max(initial=0))
+    ends = midnight + (late if late < DAY_MS else 0)
+    return localised(ends, source.zone)[0] if source.zone else ends
 
 
 def _span(day: IntArray, weekly: bool) -> tuple[IntArray, IntArray]:

@@ -36,7 +36,9 @@ def fits(grid: Grid, shape: PriceFormat) -> bool:
 
 
 def is_a_price(grid: Grid, places: dict[str, int]) -> bool:
-    """Whether what would be the volume stands between low and high in every row: an adjusted close, say."""
+    """Whether the column that would be the volume lies between low and high in every row: an adjusted close, for
+    example.
+    """
     volume, low, high = (numbers(grid.columns[places[name]].slice(0, ROWS))[0] for name in ("volume", "low", "high"))
     known = np.isfinite(volume)
     return bool(known.sum() >= FEWEST and ((volume >= low) & (volume <= high))[known].all() and (low < high).any())
@@ -68,7 +70,7 @@ class _Cells:
 
 
 def _between(values: FloatArray, low: FloatArray, high: FloatArray) -> bool:
-    """Whether nearly all of those that are known (and not 0: nobody traded) lie between."""
+    """Whether nearly all known values (and not 0: no trade) lie between."""
     known = np.isfinite(values) & (values != 0)
     inside = (values >= low * (1 - NEARLY)) & (values <= high * (1 + NEARLY))
     return bool(inside[known].mean() >= RARE) if known.any() else True

@@ -30,7 +30,7 @@ def shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
     names = {column(name) for name in grid.names or ()}
     shapes = [each for each in _named_shapes(instrument) if each.header or instrument.layout not in BY_ITS_LOOK]
     for each in shapes:
-        if not set(each.header) <= names or not _begins(grid, each):
+        if not (set(each.header) <= names and _begins(grid, each) and set(each.told) <= set(grid.about)):
             continue
         if each.preamble and each.preamble not in " ".join(grid.preamble).lower():
             continue
@@ -46,7 +46,7 @@ def _begins(grid: Grid, shape: PriceFormat) -> bool:
 
 
 def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceFormat | None:
-    plain = instrument.layout in PLAIN and instrument.layout != "auto"  # the desk has said the order
+    plain = instrument.layout in PLAIN and instrument.layout != "auto"  # the desk sets the order
     shapes = [each for each in _named_shapes(instrument) if each.width and not plain]
     for each in shapes:
         if width in each.width and _looks(grid, each) and fits(grid, each):
@@ -61,15 +61,15 @@ def headless_shape(grid: Grid, instrument: Instrument, width: int) -> PriceForma
         )
     if instrument.layout == "auto" and grid.delimiter == "," and re.fullmatch(LOOKS["daily"], first_cell(grid, 0)):
         what = f"line {int(grid.lines[0])}: {first_cell(grid, 0)!r} begins a row as Lean writes it, in ten-thousandths"
-        raise BadDataError(f"{grid.label}: {what}: say `layout: lean`, or `layout: ohlcv` if the prices are plain")
+        raise BadDataError(f"{grid.label}: {what}: set `layout: lean`, or `layout: ohlcv` if the prices are plain")
     return None
 
 
 def _refuse_twins(grid: Grid, shape: PriceFormat, instrument: Instrument) -> None:
-    """Two vendors write one shape, hours apart: only the volume decides whose file it is."""
+    """Two vendors write one shape, hours apart: only the volume shows the vendor."""
     if instrument.layout == "auto" and shape.name == "ninjatrader" and _is_quiet(grid):
         what = f"line {int(grid.lines[0])}: volume 0 throughout: HistData's (New York's winter time) or NinjaTrader's"
-        raise BadDataError(f"{grid.label}: {what} (UTC, ends of bars): say `layout: histdata` or `layout: ninjatrader`")
+        raise BadDataError(f"{grid.label}: {what} (UTC, ends of bars): set `layout: histdata` or `layout: ninjatrader`")
 
 
 LOOKS = {

@@ -1,4 +1,4 @@
-"""The dump being read and whose it is; its rows as arrays; the findings of what was found in them."""
+"""The dump being read and its instrument; its rows as arrays; the findings in them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,8 @@ EXAMPLES = 20  # bad rows that are listed one by one
 class DumpSource:
     """The dump being read. `now_ms` is the wall clock; nothing in the file is younger than `taken_ms`.
 
-    `labels`: the files it stands for. `mark`: which end of its bar a time marks ("": not known). `zone`: whose clock
-    its times were ("": they carried their own zone). `splits`: by session (an ordinal), the price after over before of
-    those that the desk knows.
+    `labels`: its files. `mark`: which end of its bar a time marks ("": not known). `zone`: the zone of its times ("":
+    they carried their own zone). `splits`: by session (an ordinal), the price after over before of the desk's splits.
     """
 
     path: Path
@@ -94,7 +93,7 @@ class Table:
 
 @dataclass(slots=True)
 class Findings:
-    """What was found: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade;
+    """The findings: `cleaned` rows were changed or left out, `oddities` were kept. `halted`: days without a trade;
 
     `splits`: days on which the file's own column has one.
     """
@@ -117,7 +116,7 @@ class Findings:
     def refuse(self, what: str, table: Table, wrong: Mask, *, of_row: bool = False) -> Table:
         """`table` without the rows in `wrong`, which cannot be true; the error when the desk does not let them go.
 
-        `of_row`: say the numbers of the first one, too.
+        `of_row`: name the numbers of the first one, too.
         """
         found = np.flatnonzero(wrong)
         if not found.size:

@@ -55,7 +55,7 @@ def refuse_other_spacing(table: Table, source: DumpSource) -> None:
         at = int(np.argmin(table.stamp))
         where = f"{source.labels[int(table.part[at])]}: {source.unit} {int(table.line[at])}"
         raise BadDataError(
-            f"{where} and the next: its rows are {seems}, not bars of {source.instrument.timeframe}: say `timeframe:`"
+            f"{where} and the next: its rows are {seems}, not bars of {source.instrument.timeframe}: set `timeframe:`"
         )
     if not source.intraday:
         _refuse_stretch(table, stamps, source)
@@ -97,7 +97,7 @@ def _refuse_several(table: Table, source: DumpSource) -> None:
         raise BadDataError(
             f"{where} {'and' if labels[0] == labels[1] else source.unit} {lines[1]} are of one time, with closes of "
             f"{closes[0]:.10g} and {closes[1]:.10g} ({int(other.sum())} of {times} times stand twice so): "
-            "several symbols in one? `symbol_column:` says which column tells them apart"
+            "several symbols in one? `symbol_column:` names the column that separates them"
         )
 
 
@@ -210,7 +210,7 @@ def without_other_series(table: Table, reading: Reading, findings: Findings) -> 
     if not others.any():
         return table
     names = sorted(set(series[others].tolist()))
-    what = f"row of another series of the share, beside {MAIN_SERIES}'s: left out"
+    what = f"row of another series of the share, next to {MAIN_SERIES}'s: left out"
     first = f"{reading.grid.unit} {int(table.line[others][0])}"
     found = Finding(what=what, count=int(others.sum()), first=first, example=", ".join(names[:FEW]))
     findings.say(found, cleaned=True)
@@ -233,6 +233,6 @@ def refuse_told_apart(reading: Reading, table: Table) -> None:
             continue
         if all(grid.cell(a, place) != grid.cell(b, place) for a, b in zip(one, two, strict=True)):
             text = ", ".join(words[:FEW])
-            what = f"lines of one time have other prices, and {name!r} tells them apart ({text})"
+            what = f"lines of one time have different prices, and {name!r} separates them ({text})"
             lines = f"{grid.unit}s {int(table.line[one[0]])} and {int(table.line[two[0]])}"
-            raise BadDataError(f"{grid.label}: {lines}: {what}: say `symbol_column: {name}`, and which `symbol:`")
+            raise BadDataError(f"{grid.label}: {lines}: {what}: set `symbol_column: {name}`, and which `symbol:`")

@@ -1,4 +1,4 @@
-"""The rows of a dump as arrays: whose they are, when their bars close, their numbers on one basis."""
+"""The rows of a dump as arrays: their symbols, the closes of their bars, their numbers on one basis."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from pyjobs.market.bars import FloatArray
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.one_symbol import of_one_symbol
 from pyjobs.market.dumps.meaning.basis import (
     adjusted_numbers,
     in_shares,
@@ -27,16 +28,23 @@ from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone,
 from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers, points_of_thousands
 from pyjobs.market.dumps.reading.stamps import BAD, Stamps
-from pyjobs.market.dumps.whose.one_symbol import of_one_symbol
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
+
+_SUMS = re.compile(
+    r"\s*(?:(?:grand |sub)?totals?|sums?|averages?|avg|means?|median|min(?:imum)?|max(?:imum)?|high(?:est)?|low(?:est)?"
+    r"|count|std(?:ev)?|summen?|gesamt|durchschnitt|mittelwert|moyenne|somme|promedio|suma|media|totale|итого|среднее"
+    r"|합계|총계|평균|소계|최고|최저|合計|平均|合计|总计)\s*(?:[.:].*)?$",
+    re.IGNORECASE,
+)
+"""What the first cell of a row below a table, or above it, is called that is none of its rows."""
 
 
 def table_of(readings: Sequence[Reading], source: DumpSource, findings: Findings) -> Table:
     """All rows of all files. A daily row's `ts_ms` is 0 until its session is known; an intraday one's is final.
 
     Raises BadDataError for a file of several symbols of which none is the instrument, ConfigError when the desk must
-    say which end of a bar a time marks.
+    set which end of a bar a time marks.
     """
     tables = []
     for part, reading in enumerate(readings):
@@ -78,14 +86,19 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
 
 
 def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findings) -> Table:
-    """Without rows of neither a time nor a price, and those that only tell of a dividend or a split (Yahoo's pages)."""
+    """Without rows of neither a time nor a price, and those that only report a dividend or a split (Yahoo's pages)."""
     priceless = np.flatnonzero((table.wrong >= 0) & np.isnan(table.ohlcv[:, :4]).all(axis=1)).tolist()
     bare = [at for at in priceless if st.kind[at] == BAD and not time_text(reading, at).strip()]
     lines = [at for at in priceless if re.search(r"dividend|split", _first_price(reading, at), re.IGNORECASE)]
     name = reading.name_of("time").strip() if reading.grid.names else "-"
     heads = [at for at in priceless if name and time_text(reading, at).strip() == name]
-    keep = np.ones(len(table), bool)
-    found = ((heads, "the header again"), (bare, "row without a time and prices"), (lines, "dividend or split"))
+    sums = [at for at in range(len(table)) if st.kind[at] == BAD and _SUMS.match(time_text(reading, at))]
+    keep, dated = np.ones(len(table), bool), np.flatnonzero(st.kind != BAD)
+    sums = [at for at in sums if not dated.size or at > dated[-1] or at < dated[0]]
+    found = (
+        *((heads, "the header again"), (bare, "row without a time and prices"), (lines, "dividend or split")),
+        (sums, "sum or mean of the other rows"),
+    )
     for rows, what in found:
         if rows:
             first = f"{reading.grid.unit} {int(table.line[rows[0]])}"
@@ -109,7 +122,7 @@ def _without_unfinished(reading: Reading, findings: Findings) -> None:
         reading.ignored.append(reading.name_of("complete"))
         del reading.places["complete"]
     elif running.any():
-        what, count = "not complete, as the file says: left out", int(running.sum())
+        what, count = "marked as not complete in the file: left out", int(running.sum())
         example = (
             f"{reading.name_of('complete')} {reading.grid.cell(int(running.argmax()), reading.places['complete'])}"
         )
@@ -126,7 +139,8 @@ def _numbers(
     ohlcv = np.zeros((len(grid), 5), np.float64)
 
     def read(name: str) -> FloatArray:
-        values, errors = numbers(grid.columns[places[name]], delimiter=grid.delimiter, decimal_comma=comma)
+        delimiter = "," if source.instrument.decimal == "." else grid.delimiter  # then its commas are of thousands
+        values, errors = numbers(grid.columns[places[name]], delimiter=delimiter, decimal_comma=comma)
         complaints.add(_said(name, errors))
         return values
 
@@ -163,7 +177,9 @@ def _numbers(
 
 def _commas(reading: Reading, source: DumpSource) -> bool:
     """Whether a comma is of decimals, and a point of thousands. Raises BadDataError where 1.100 may be either."""
-    grid, places = reading.grid, reading.places
+    grid, places, told = reading.grid, reading.places, source.instrument.decimal
+    if grid.unit == "line" and told:
+        return _told_comma(reading, told)
     if grid.unit != "line" or has_decimal_commas([grid.columns[places[name]] for name in OHLC]):
         return grid.unit == "line"
     if grid.delimiter not in (";", "\t") or reading.shape is not None or source.hours.market == "FX":
@@ -175,12 +191,24 @@ def _commas(reading: Reading, source: DumpSource) -> bool:
     if found is None:
         line, cell = int(grid.lines[0]), grid.cell(0, places["close"])
         what = f"{quoted(cell, 20)!r} may be a number of thousands or have three decimals, and no other number shows it"
-        raise BadDataError(f"{grid.label}: {grid.unit} {line}: {what}: write it without the point, or with a comma")
+        raise BadDataError(f"{grid.label}: {grid.unit} {line}: {what}: set `decimal: ','` or `decimal: '.'`")
     return found
 
 
+def _told_comma(reading: Reading, told: str) -> bool:
+    """Whether the desk's `decimal` is a comma. Raises BadDataError where the prices' own mark is the other one."""
+    grid, places = reading.grid, reading.places
+    columns = [grid.columns[places[name]] for name in OHLC]
+    points = any(str(each.type) == "double" for each in columns)
+    if (told == "," and points) or (told == "." and has_decimal_commas(columns)):
+        cell = grid.cell(0, places["close"])
+        what = f"{quoted(cell, 20)!r} under `decimal: '{told}'`: its prices have the other mark of decimals"
+        raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}")
+    return told == ","
+
+
 def _said(name: str, errors: dict[int, str]) -> dict[int, str]:
-    """What is wrong with numbers, by row, with the field's name; of a volume also how to do without it."""
+    """The faults of numbers, by row, with the field's name; for a volume also the way to do without it."""
     cure = "; `columns: {volume: ''}` leaves the volume out" if name in ("volume", "ticks", "down_volume") else ""
     return {at: f"{'volume' if cure else name}: {what}{cure}" for at, what in errors.items()}
 

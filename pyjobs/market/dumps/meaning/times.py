@@ -1,4 +1,4 @@
-"""The times of a grid's rows, by whose clock they are: a column, or a date and a time of day apart."""
+"""The times of a grid's rows, with their clock: a column, or a date and a time of day apart."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.reading.fields import clock
 from pyjobs.market.dumps.reading.grid import give_back
-from pyjobs.market.dumps.reading.spans import as_dates, span_of
+from pyjobs.market.dumps.reading.spans import as_dates, put_apart, span_of
 from pyjobs.market.dumps.reading.stamps import (
     DATE,
     DAY_MS,
@@ -35,7 +35,7 @@ YEAR_AND_DAY = 7  # digits: 2024002
 
 
 class Complaints:
-    """What is wrong with each row, the first thing only."""
+    """The first fault of each row."""
 
     def __init__(self, rows: int, findings: Findings) -> None:
         self.of_row = np.full(rows, -1, np.int32)
@@ -53,7 +53,7 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
     grid, shape = reading.grid, reading.shape
     cells = grid.columns[reading.places["time"]]
     cells = without_abbreviations(cells) if source.instrument.zone else cells
-    cells = as_dates(cells, source.instrument.timeframe, all_day=source.all_day)
+    cells = put_apart(as_dates(cells, source.instrument.timeframe, all_day=source.all_day))
     order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
     st = stamps(cells, order)
     give_back(len(grid))
@@ -93,11 +93,11 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
 
 
 def _refuse_days_of_a_broker(reading: Reading, st: Stamps, known: str | bool) -> None:
-    """Dates round the clock in a format of brokers, of no zone: whose midnight ends them cannot be known."""
+    """Dates round the clock in a format of brokers, of no zone: the midnight that ends them is not known."""
     named = np.flatnonzero(st.kind == DATE)
     if named.size and reading.shape is not None and reading.shape.without and not known:
         grid, at = reading.grid, int(named[0])
-        what = f"{time_text(reading, at)} is a day of the clock of whoever wrote it ({reading.shape.name}): say `zone:`"
+        what = f"{time_text(reading, at)} is a day of its writer's clock ({reading.shape.name}): set `zone:`"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
@@ -108,22 +108,25 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
     largest = int(np.abs(st.ms).max())
     if source.intraday and largest < DAY_MS * 1000 and reading.order != "names":
         grid, text = reading.grid, reading.grid.cell(0, reading.places["time"])
-        what = f"{text} is no epoch (milliseconds since midnight, as in Lean's files? say `layout: lean`)"
+        what = f"{text} is no epoch (milliseconds since midnight, as in Lean's files? set `layout: lean`)"
         raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {what}")
     text = reading.grid.cell(0, reading.places["time"]) if len(reading.grid) else ""
     of_year = largest < 10 * SMALLEST_EPOCH_MS and len(text.strip().split(".")[0]) == YEAR_AND_DAY
     if largest < SMALLEST_EPOCH_MS or of_year:
         grid = reading.grid
         if re.fullmatch(r"\d+(\.\d+)?", text.strip()):
-            seems = "a year and its day" if of_year and "." not in text else _day_count(float(text))
+            seems = "a year and its day" if of_year and "." not in text else _day_count(text.strip())
             seems = "a month, which `timeframe: 1mo` reads" if span_of(text)[0] == "month" else seems
             seems = "a year, and no timeframe is so long" if re.fullmatch(r"(?:19|20)\d\d", text.strip()) else seems
             what = f"{text} is no epoch ({seems}?): write dates as YYYY-MM-DD"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
 
 
-def _day_count(value: float) -> str:
-    """Whose count of days a number is likely to be."""
+def _day_count(text: str) -> str:
+    """The program whose count of days a number probably is."""
+    value = float(text)
+    if re.fullmatch(r"(?:0[1-9]|[12]\d|3[01]){2}\d\d|\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", text):
+        return "day, month and the last two digits of a year"
     if value > JULIAN:
         return "a Julian day"
     return "MATLAB's number of a day" if value > MATLAB else "Excel's number of a day"
@@ -155,7 +158,7 @@ def dates_of_another_zone(reading: Reading, st: Stamps, day: IntArray, source: D
 
 
 def time_text(reading: Reading, at: int) -> str:
-    """A row's time as it stands in the file."""
+    """A row's time as it is in the file."""
     text = reading.grid.cell(at, reading.places["time"])
     return f"{text} {reading.grid.cell(at, reading.places['clock'])}" if "clock" in reading.places else text
 
@@ -169,7 +172,7 @@ def _own_zone(reading: Reading) -> str:
         try:
             ZoneInfo(found)
         except (KeyError, ValueError, OSError):
-            what = f"its time zone is {quoted(found, 40)!r}, which is not known: say `zone:`"
+            what = f"its time zone is {quoted(found, 40)!r}, which is not known: set `zone:`"
             raise BadDataError(f"{reading.grid.label}: {what}") from None
     return str(found)
 
@@ -182,14 +185,14 @@ def _cure_of(span: str, timeframe: str) -> str:
 
 
 def _hinted(st: Stamps, reading: Reading, source: DumpSource) -> dict[int, str]:
-    """What is wrong with the rows; the key that would help is named where a whole column cannot be read."""
+    """The faults of the rows; the key that would help is named where a whole column cannot be read."""
     for at, what in st.errors.items():
         span, timeframe = span_of(time_text(reading, at))[0], source.instrument.timeframe
         if span and "is not a time" in what:
             said = quoted(time_text(reading, at), 40)
             st.errors[at] = f"{said!r} is a {span}, no {timeframe} bar: {_cure_of(span, timeframe)}"
         elif "is not a time" in what and len(st.errors) > 1:
-            st.errors[at] = f"{what}; `dates:` says the order of day and month, `columns:` which column it is"
+            st.errors[at] = f"{what}; `dates:` sets the order of day and month, `columns:` the column"
             break
     return st.errors
 

@@ -92,7 +92,7 @@ def is_number(text: str) -> bool:
 
 
 def is_time(text: str) -> bool:
-    """Whether a cell holds a time, also one whose day and month may be swapped."""
+    """Whether a cell holds a time, also one in which day and month may be swapped."""
     try:
         instant(text)
     except Unclear:
@@ -221,7 +221,10 @@ def _from(parts: dict[str, str | None], text: str, order: str) -> dt.date | dt.d
         month, day = _MONTHS.get(name[:3].lower(), 0), int(parts["d"] or parts["d2"] or 0)
     else:
         month, day = int(parts["m"] or 0), int(parts["d"] or 0)
-    date = dt.date(year, month, day)
+    try:
+        date = dt.date(year, month, day)
+    except ValueError:
+        raise ValueError(f"{quoted(text, 60)!r} is no date" + (f" by `dates: {order}`" if order else "")) from None
     if year < EARLIEST_YEAR:
         raise ValueError(f"{quoted(text, 60)!r} is before {EARLIEST_YEAR}")
     if parts["H"] is None:
@@ -249,7 +252,7 @@ def _is_year_first(parts: dict[str, str | None], text: str, order: str) -> bool:
         return order in ("", "ymd")
     if 1 <= second <= 12 and 1 <= third <= LONGEST_MONTH and (first > 12 or third > 12 or first == 0):
         what = f"{quoted(text, 60)!r} may begin or end with its year"
-        raise Unclear(f"{what}: say `dates: ymd`, or say `dates: dmy` or `dates: mdy`")
+        raise Unclear(f"{what}: set `dates: ymd`, or set `dates: dmy` or `dates: mdy`")
     return False
 
 
@@ -258,4 +261,4 @@ def _month_day(first: int, second: int, text: str, order: str) -> tuple[int, int
         return second, first
     if order == "mdy" or (not order and second > 12 >= first):
         return first, second
-    raise Unclear(f"{quoted(text, 60)!r} may be day/month or month/day: say `dates: dmy` or `dates: mdy`")
+    raise Unclear(f"{quoted(text, 60)!r} may be day/month or month/day: set `dates: dmy` or `dates: mdy`")

@@ -1,4 +1,4 @@
-"""What every kind of file becomes: named columns of cells, and where each row stands in the file."""
+"""What every kind of file becomes: named columns of cells, and each row's line in the file."""
 
 from __future__ import annotations
 

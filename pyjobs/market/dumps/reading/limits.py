@@ -1,4 +1,4 @@
-"""What no price file is: too large, a line without end, secrets; refused before it is read, and not repeated."""
+"""Files that are refused before they are read, and not quoted: too large, a line without end, secrets."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def check_rows_together(label: str, counts: list[int]) -> None:
 
 
 def unexpected(label: str, text: str) -> str:
-    """A line that is not what a price file begins with, for a message, unless it may be a secret of somebody's.
+    """A line that a price file does not begin with, for a message, unless it may be a secret.
 
     That is what looks like one (`NAME=value`), is in a hidden file or below `secret`, or only its owner may read.
     """

@@ -54,8 +54,8 @@ def has_decimal_commas(columns: list[Any]) -> bool:
 def points_of_thousands(columns: list[Any], others: list[Any]) -> bool | None:
     """Whether 1.100 in these columns is eleven hundred; None where nothing in the file shows it.
 
-    A first digit 0, or other than three digits behind a point, say that it is not; else two points in a number, or a
-    comma before one or two digits (also in the `others`), say that it is, and four digits in a row that it is not.
+    A first digit 0, or other than three digits behind a point, show that it is not; else two points in a number, or a
+    comma before one or two digits (also in the `others`), show that it is, and four digits in a row that it is not.
     """
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from pyjobs.market.dumps.reading.beside import TOLD, told
+from pyjobs.market.dumps.reading.about import DESCRIBING, about_of
 from pyjobs.market.dumps.reading.encodings import decoded
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from pyjobs.market.dumps.reading.grid import Grid
@@ -61,7 +61,7 @@ def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:
         return None
     if not isinstance(data, dict) or not deep:
         return None
-    about.update(told(data))
+    about.update(about_of(data))
     if isinstance(data.get("timestamp"), list) and isinstance(data.get("indicators"), dict):
         return _chart(data)
     if (pairs := _pairs(data)) is not None:
@@ -102,7 +102,7 @@ def _unfolded(data: list[Any], about: dict[str, Any]) -> list[Any]:
             or not all(isinstance(row, dict if plain else dict | list) for row in lists[0])
         ):
             return data
-        result = next((each[name] for name in TOLD[:2] if isinstance(each.get(name), str)), "")
+        result = next((each[name] for name in DESCRIBING[:2] if isinstance(each.get(name), str)), "")
         if not plain:
             about |= {"symbol": result} if result else {}
         found += lists[0] if not plain else [{"symbol": result, **row} for row in lists[0]]
@@ -203,7 +203,7 @@ def _named(label: str, rows: Sequence[Any], lines: Any) -> Grid:
 
 
 def _not(row: Any) -> str:
-    """What a row is instead; its content may be anything, so it is not repeated."""
+    """The kind of a row that is not one; its content may be anything, so it is not quoted."""
     return f", got an array of {len(row)}" if isinstance(row, list) else f", got {type(row).__name__}"
 
 

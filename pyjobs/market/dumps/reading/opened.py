@@ -43,9 +43,9 @@ LISTING = {".csv", ".tsv", ".txt", ".json", ".gz", ".bz2", ".xz", ".zip", ".parq
 
 
 def files_of(path: Path) -> list[Path]:
-    """The files that a path, a folder or a pattern stands for, by name. Raises MissingInputError when there is none.
+    """The files of a path, a folder or a pattern, by name. Raises MissingInputError when there is none.
 
-    What cannot be looked at is among them, so that whoever reads it names it: its rows are lacking.
+    What cannot be looked at is among them, so that the reader names it: its rows are lacking.
     """
     os_files.must_answer(path if path.suffix == "" else path.parent)
     if path.is_dir():
@@ -65,11 +65,11 @@ def files_of(path: Path) -> list[Path]:
     except OSError as error:
         why = "no such file" if error.errno == errno.ENOENT else error.strerror
         raise MissingInputError(f"{path}: {why}") from None
-    return [path]  # also a pipe, such as <(zcat …): whoever reads it waits for seconds
+    return [path]  # also a pipe, such as <(zcat …): its reader waits for seconds
 
 
 def grids(path: Path) -> Iterator[Grid]:
-    """Every table that `path` stands for. Raises MissingInputError, and BadDataError naming what cannot be read."""
+    """Every table of `path`. Raises MissingInputError, and BadDataError naming what cannot be read."""
     rows: list[int] = []
     for each, size in within(PATIENCE_S, lambda: [(file, file.stat().st_size) for file in files_of(path)], path):
         check_size(str(each), size)
@@ -94,13 +94,11 @@ def _grids(label: str, name: str, content: bytes) -> Iterator[Grid]:
     else:
         content = _items(label, content) if _PAGE.match(content) else content
         first = content[:BEGIN].decode("utf-8-sig", "replace").lstrip()[:1]
-        grid = read_json(label, content) if first in ("[", "{") else read_text(label, content)
-        grid.about.setdefault("file", name)
-        yield grid
+        yield read_json(label, content) if first in ("[", "{") else read_text(label, content)
 
 
 def _other_kind(content: bytes) -> str:
-    """What a file is that holds no table of ours, by its first bytes; "" for one that may."""
+    """The kind of a file without a table, by its first bytes; "" for one that may have one."""
     if content[257:262] == TAR:
         return "a tar archive: unpack it"
     return KNOWN.get(content[:4]) or KNOWN.get(content[:2], "")

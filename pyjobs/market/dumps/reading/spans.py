@@ -7,30 +7,60 @@ import re
 from contextlib import suppress
 from typing import Any, Literal
 
-Span = Literal["", "month", "week", "quarter"]
+Span = Literal["", "month", "week", "quarter", "half-year"]
 NAMES = "janfebmaraprmayjunjulaugsepoctnovdec"
 IN_PLACE_OF = {"1mo": "month", "1w": "week"}
 _YEAR_FIRST = re.compile(r"(\d{4})(?:(?:[-/. ]|\s*년\s*|年|[Mm])(0?[1-9]|1[0-2])|(0[1-9]|1[0-2]))(?:월|月)?")
 _MONTH_FIRST = re.compile(r"(0?[1-9]|1[0-2])[-/.](\d{4})")
 _NAMED = re.compile(r"([A-Za-z]{3,9})\.?[-/ ,']+(\d{4}|\d{2})|(\d{4})[-/ ]([A-Za-z]{3,9})")
-_WEEK = re.compile(r"(\d{4})[- ]?W(\d{1,2})")
+_WEEK = re.compile(r"(?P<Y>\d{4})[-/ ]?(?:KW|W)(?P<W>\d{1,2})|(?:KW|W|[Ww]eek) ?(?P<W2>\d{1,2})[-/ ](?P<Y2>\d{4})")
 _PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})\s*/\s*(\d{4}-\d{2}-\d{2})")
 _QUARTER = re.compile(r"\d{4}[-/ ]?Q[1-4]|Q[1-4][-/ ]?(?:\d{4}|\d{2})|[1-4]Q[-/ ]?(?:\d{4}|\d{2})|\d{4}년?\s*[1-4]분기")
 
 
+_HALF = re.compile(
+    r"\d{4}[-/ ]?[HS][12]|[HS][12][-/ ]?(?:\d{4}|\d{2})|[12]H[-/ ]?(?:\d{4}|\d{2})|\d{4}년?\s*[상하]반기"
+)
+_TOGETHER = r"(0?[1-9]|[12]\d|3[01])(0[1-9]|[12]\d|3[01])((?:19|20)\d\d)"
+LARGEST = 31_122_099
+
+
 def span_of(text: str) -> tuple[Span, dt.date | None]:
-    """What a time names, and its first day; ("", None) for anything else. A quarter has no day: no bars are so long."""
+    """What a time names, and its first day; ("", None) for anything else. A quarter and a half-year have no day."""
     text = text.strip()
     if _QUARTER.fullmatch(text):
         return "quarter", None
+    if _HALF.fullmatch(text):
+        return "half-year", None
     with suppress(ValueError):
         if week := _WEEK.fullmatch(text):
-            return "week", dt.date.fromisocalendar(int(week[1]), int(week[2]), 1)
+            return "week", dt.date.fromisocalendar(int(week["Y"] or week["Y2"]), int(week["W"] or week["W2"]), 1)
         if period := _PERIOD.fullmatch(text):
             return _between(*(dt.date.fromisoformat(each) for each in period.groups()))
         if (month := _month(text)) is not None:
             return "month", month
     return "", None
+
+
+def put_apart(cells: Any) -> Any:
+    """A column of days, months and years run together (01252024, in any order of the first two) as 01/25/2024.
+
+    A column of whole numbers may have lost its first zeros. What is anything else is left.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    whole = pa.types.is_integer(cells.type)
+    if not len(cells) or not (whole or pa.types.is_string(cells.type)):
+        return cells
+    if whole and (pc.max(cells).as_py() or 0) > LARGEST:
+        return cells
+    texts = pc.utf8_trim_whitespace(cells.cast(pa.string()))
+    if not re.fullmatch(_TOGETHER, texts[0].as_py() or ""):
+        return cells
+    if not pc.all(pc.match_substring_regex(pc.fill_null(texts, ""), f"^{_TOGETHER}$")).as_py():
+        return cells
+    return pc.replace_substring_regex(texts, f"^{_TOGETHER}$", r"\1/\2/\3")
 
 
 def as_dates(cells: Any, timeframe: str, *, all_day: bool) -> Any:

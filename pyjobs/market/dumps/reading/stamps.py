@@ -228,7 +228,9 @@ def _one(text: str, order: str, found: Stamps, at: int) -> None:
 
 
 def _uniform(cells: Any, size: int, order: str, found: Stamps, rows: IntArray) -> IntArray:
-    """Read those of `rows` whose cells have the shape of the first, digits where it has digits; which these are."""
+    """Read those of `rows` whose cells have the shape of the first, digits where it has digits; return which these
+    are.
+    """
     first = cells[0].as_py()
     match = _UNIFORM.fullmatch(first)
     if match is None or (match["a"] and order not in ("dmy", "mdy")) or len(first) != size:

@@ -21,6 +21,21 @@ DELIMITERS = ("\t", ";", "|", ",")
 BLOCK = 1 << 23  # pieces so large that each column of one is given back when all are put together
 SAMPLE = 60  # lines that say what the table looks like
 HEADER_LINES = 3
+DATES = (
+    "date",
+    "datetime",
+    "time",
+    "day",
+    "observationdate",
+    "날짜",
+    "일자",
+    "기준일",
+    "datum",
+    "fecha",
+    "日付",
+    "日期",
+    "data",
+)
 _POINT = re.compile(r"[+-]?\d+\.\d+")
 _THREE = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 _SINGLE_QUOTES = re.compile(rb"'[^'\"\n]*'(?:[,;\t]'[^'\"\n]*')+\r?\n")  # a first line of nothing else
@@ -84,7 +99,7 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
         width = max(width for width, count in widths.items() if count == most)
         if width >= 5:
             return delimiter, width
-        pairs = pairs or ((delimiter, width) if width >= 2 and most == len(sample) else None)
+        pairs = pairs or ((delimiter, width) if width >= 2 and _are_all(sample, delimiter, width) else None)
     if pairs:
         return pairs
     line = lines.index(sample[0]) + 1
@@ -92,21 +107,39 @@ def _shape(label: str, lines: Sequence[str]) -> tuple[str, int]:
     raise BadDataError(f"{label}: line {line}: {text}: expected a time, four prices and a volume a row")
 
 
+def _are_all(sample: Sequence[str], delimiter: str, width: int) -> bool:
+    """Whether all lines have so many cells, those above the table aside."""
+    cells = [len(row) for row in csv.reader(sample, delimiter=delimiter)]
+    return len(cells) - cells.index(width) >= min(len(cells), 2) and set(cells[cells.index(width) :]) == {width}
+
+
 def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple[int, list[list[str]]]:
-    """(index of the first data line, the header's lines); what stands before them is no table."""
+    """(index of the first data line, the header's lines); the lines before them are no table."""
     head: list[list[str]] = []
     for at, line in enumerate(lines):
         cells = next(csv.reader([line], delimiter=delimiter), [])
         if not any(cell.strip() for cell in cells):
             continue
         if is_time(cells[0]) or (len(cells) >= width - 1 and any(is_number(cell) for cell in cells[1:])):
-            return at, head
+            return at, head[-1:] if _has_title(head) else head
         if len(cells) >= width - 1 and (head or not _is_title(cells)):
             head.append(cells)
         if len(head) > HEADER_LINES:
             found = unexpected(label, line)
             raise BadDataError(f"{label}: line {at + 1}: no number in {found}, nor in the lines before it")
     return len(lines), head
+
+
+def _has_title(head: list[list[str]]) -> bool:
+    """Whether lines stand above the names of a date and one value: as wide as they, and of another thing."""
+    plain = [[column(cell) for cell in row] for row in head]
+    return (
+        len(plain) > 1
+        and len(plain[-1]) == 2
+        and plain[-1][0] in DATES
+        and bool(plain[-1][1])
+        and not ({row[0] for row in plain[:-1]} & {*DATES, "price", "ticker"})
+    )
 
 
 def _is_title(cells: Sequence[str]) -> bool:

@@ -175,7 +175,7 @@ def _is_row(cells: list[str]) -> bool:
 
 
 def _filled(cells: list[str]) -> list[str]:
-    """A header's row whose cells were merged: each name stands over all its columns."""
+    """A header's row with merged cells: each name is over all its columns."""
     if sum(1 for cell in cells if cell) > 1:
         for at in range(2, len(cells)):
             cells[at] = cells[at] or cells[at - 1]

@@ -120,7 +120,7 @@ def _offset_ms(moment: dt.datetime) -> int:
 
 
 def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
-    """A time of that zone in UTC. Raises ValueError for a zone nobody knows, or one that is two."""
+    """A time of that zone in UTC. Raises ValueError for an unknown zone, or one that is two."""
     if zone in ("Z", "UTC", "GMT"):
         return naive.replace(tzinfo=dt.UTC)
     from zoneinfo import ZoneInfo
@@ -129,7 +129,7 @@ def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
     if zone in WINTER:
         named, place = WINTER[zone]
         if naive.replace(tzinfo=ZoneInfo(place)).dst():
-            raise ValueError(f"{quoted(text, 60)!r}: {zone} in summer, {place}'s clock or an hour later? Say `zone:`")
+            raise ValueError(f"{quoted(text, 60)!r}: {zone} in summer, {place}'s clock or an hour later? Set `zone:`")
     if match := re.fullmatch(r"(?:GMT|UTC)?([+-])(\d{1,2}):?(\d{2})?", named):
         sign = -1 if match[1] == "-" else 1
         offset = dt.timezone(sign * dt.timedelta(hours=int(match[2]), minutes=int(match[3] or 0)))
@@ -140,4 +140,4 @@ def in_zone(naive: dt.datetime, zone: str, text: str = "") -> dt.datetime:
         return naive.replace(tzinfo=ZoneInfo(named)).astimezone(dt.UTC)
     except (KeyError, ValueError, OSError):
         words = f"{quoted(text, 60)!r}: {quoted(zone, 60)!r} is no known time zone"
-        raise ValueError(f"{words}: say `zone:`, or write an offset like -04:00") from None
+        raise ValueError(f"{words}: set `zone:`, or write an offset like -04:00") from None

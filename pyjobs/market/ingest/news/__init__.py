@@ -1,1 +1,1 @@
-"""What is to be said of a series' answers, each thing once."""
+"""The lines about a series' answers, each thing once."""

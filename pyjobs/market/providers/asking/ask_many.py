@@ -22,8 +22,8 @@ def ask_many(
 ) -> Iterator[Answered]:
     """Each request with its bars, or with the error `ask` raises for it, in the order the answers come.
 
-    A provider that can be asked about many symbols at once (`AsksMany`) is asked a chunk in a turn. What today's
-    downloads answer comes first. Who takes an answer may ask the same provider about another thing.
+    A provider that can be asked about many symbols at once (`AsksMany`) is asked a chunk in a turn. Requests that
+    today's downloads answer come first. The caller may use the same provider between two answers.
     """
     requests = list(dict.fromkeys(requests))
     if not isinstance(provider, AsksMany):
@@ -65,7 +65,7 @@ def _one_by_one(
 
 
 def _without_asking(provider: Provider, request: BarRequest) -> Fetched | NightdeskError | None:
-    """Today's earlier answer; NetworkForbidden without one, where nobody may be asked."""
+    """Today's earlier answer; NetworkForbidden without one, where requests are forbidden."""
     try:
         kept = provider.cached(request, clock.now_ms())
         if kept is not None:

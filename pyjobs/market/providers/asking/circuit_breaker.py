@@ -1,8 +1,8 @@
-"""What the machine knows about each provider: `data/providers/state/<group>.json`, shared by all jobs and kept.
+"""The machine's state of each provider: `data/providers/state/<group>.json`, shared by all jobs and kept.
 
-A rate-limit group is whose servers are asked: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index and krx_stock,
-else the provider's own name.
-After a refusal no job on this machine calls the provider until the time in its file, also after a restart.
+A rate-limit group is a server: `yahoo` for yf_index and yf_etf, `krx` for pykrx_index and krx_stock, else the
+provider's own name. After a refusal no job on this machine calls the provider until the time in its file, also after a
+restart.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class ProviderStates:
         return self.folder / f"{provider}.json"
 
     def read(self, provider: str) -> State:
-        """What is known; a fresh state when nothing is, or when the file is damaged (it is then written anew)."""
+        """The stored state; a fresh one when there is none, or when the file is damaged (it is then replaced)."""
         try:
             return msgspec.json.decode(os_files.held_bytes(self.path(provider)), type=State)
         except PermissionError:
@@ -81,7 +81,7 @@ class ProviderStates:
             return State(provider=provider)
 
     def current(self, provider: str, now_s: float, wait_s: float) -> State:
-        """What is known now. After a clock that was ahead has been set back, a hold counts from now, not from then.
+        """The state of now. After a clock that was ahead has been set back, a hold counts from now, not from then.
 
         That is written down in a turn of its own, which others may delay by `wait_s` seconds; not to be asked in one.
         """
@@ -103,7 +103,7 @@ class ProviderStates:
     def _seen(self, provider: str) -> State:
         try:
             return self.read(provider)
-        except PermissionError:  # another user's: the others are told all the same
+        except PermissionError:  # another user's: the others are reported still
             return State(provider=provider)
 
     def succeeded(self, provider: str, now_s: float) -> None:
@@ -144,7 +144,7 @@ class ProviderStates:
 
     @contextmanager
     def turn(self, provider: str, wait_s: float) -> Iterator[None]:
-        """Be the only one on this machine who asks the provider; Busy when others take too long."""
+        """Be the only process on this machine that asks the provider; Busy when others take too long."""
         private.make_folder(self.folder)
         wait_s = max(wait_s, 0.0)
         with job_lock(self.locks / f"provider-{provider}.lock", wait_s, Busy(provider, wait_s), poll_s=0.01):
@@ -167,7 +167,7 @@ def as_line(state: State, now_s: float) -> str:
 
 
 def waiting_line(state: State, now_s: float) -> str:
-    """One line for who watches a job wait: for whom, why, how long and until when."""
+    """One line for a person who watches a job wait: for which provider, why, how long and until when."""
     left_s = state.cooldown_left_s(now_s)
     return f"{state.provider}: {state.kind} ({state.detail}): waiting {left_s:.0f} s, until {_when(now_s + left_s)}"
 

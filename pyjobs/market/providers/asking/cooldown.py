@@ -14,7 +14,7 @@ BACKOFF_S: dict[ExternalKind, tuple[float, float]] = {
     "timeout": (2.0, 300.0),
     "network": (2.0, 300.0),
 }
-LIMIT_FLOOR_S = 60.0  # a rate limit that does not say for how long; the first full window of every provider we know
+LIMIT_FLOOR_S = 60.0  # a rate limit without a time; the first full window of every provider we know
 
 
 def cooldown_after(

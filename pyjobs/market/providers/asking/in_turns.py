@@ -1,7 +1,7 @@
 """Many questions to one provider, a turn for some of them at a time: no question hides another.
 
-As `ask` does it for one: one job at a time, again after a pause when that can help. Nothing is handed on during a turn,
-so that who takes an answer may ask the same provider.
+As `ask` does it for one: one job at a time, again after a pause when that can help. Nothing is handed on during a
+turn, so that the caller may use the same provider.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class _Turn(Generic[Q, A]):
     fruitful_s: float = 0.0
 
     def take(self, chunk: Sequence[Q]) -> tuple[list[tuple[Q, A | NightdeskError]], list[Q]]:
-        """What is done, and the questions that are worth another try."""
+        """The results, and the questions that are worth another try."""
         try:
             while True:
                 self._wait(chunk)
@@ -156,7 +156,7 @@ class _Turn(Generic[Q, A]):
 
 
 def _is_answer(answer: object) -> bool:
-    """Whether somebody answered about this symbol, if only that there is nothing."""
+    """Whether there is an answer about this symbol, if only that there is nothing."""
     return not isinstance(answer, ExternalDataUnavailable) or answer.kind == "no_data"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import random
@@ -21,7 +22,7 @@ INTERACTIVE_TRIES, UNHURRIED_BUDGET_S = 8, 900.0  # longer than a rate limit wit
 
 @dataclass(slots=True, kw_only=True)
 class TimeLost:
-    """What providers have cost a job: the seconds it waited and failed in, and the groups at which it gave up."""
+    """The time that providers have cost a job: the seconds of waiting and failing, and the groups it gave up."""
 
     lost_s: float = 0.0
     given_up: set[str] = field(default_factory=set)
@@ -91,7 +92,8 @@ def _scheduled(began_s: float) -> float:
 
 def _number(name: str, default: float) -> float:
     given = os.environ.get(name, "").strip()
-    try:
-        return float(given) if given else default
-    except ValueError:
-        raise ConfigError(f"{name}={given!r} in the environment is not a number of seconds") from None
+    with contextlib.suppress(ValueError):
+        number = float(given) if given else default
+        if given == "" or 0 <= number < math.inf:
+            return number
+    raise ConfigError(f"{name}={given!r} in the environment is not a number of seconds")

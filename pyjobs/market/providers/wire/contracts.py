@@ -1,7 +1,7 @@
 """Volumes of swaps and futures, which some exchanges count in contracts: in coins, where it is known how many.
 
-Prices are those of one coin everywhere. What ccxt 4.5.90 makes of a candle's volume differs by exchange (`parse_ohlcv`
-of each): most come in coins, some as the exchange counts them; ccxt says how many coins a contract is (`contractSize`).
+Prices are those of one coin everywhere. ccxt 4.5.90 treats a candle's volume differently by exchange (`parse_ohlcv` of
+each): most volumes come in coins, some as the exchange counts them; ccxt has the coins of a contract (`contractSize`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ IN_COINS = (
 
 
 def in_coins(exchange: str, markets: Any, pair: str, rows: list[list[Any]]) -> list[list[Any]] | dict[str, Any]:
-    """`rows` (start, o, h, l, c, v), the volume in coins; where nobody says what it is in, with a `remark` on that.
+    """`rows` (start, o, h, l, c, v), the volume in coins; where its unit is not known, with a `remark` about that.
 
     `markets`: by pair, as ccxt has them. A contract that is a sum of money (inverse) is so many coins at its close.
     """
@@ -26,7 +26,7 @@ def in_coins(exchange: str, markets: Any, pair: str, rows: list[list[Any]]) -> l
     if not size or exchange in IN_COINS or (size == 1 and not about.get("inverse")):
         return rows
     if exchange not in IN_CONTRACTS:
-        told = f"its volumes are in coins, or in contracts of {size:g}: ccxt does not say which"
+        told = f"its volumes are in coins, or in contracts of {size:g}: ccxt does not specify which"
         return {"rows": rows, "remark": told}
     return [_one_in_coins(row, size, money=bool(about.get("inverse"))) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Whether an answer without candles means that there are none, at an exchange whose shapes are not known here.
+"""Whether an answer without candles means that there are none, at an exchange of unknown shapes.
 
 A client returns no rows for a proper empty answer, and just so for a page, or for one whose fields have other names. So
 it is compared with an answer that has candles: where those stand, an empty list must stand.
@@ -15,7 +15,7 @@ Place = tuple[str, ...]
 
 
 def doubt(empty: Any, known: Any) -> Fault | None:
-    """Why `empty`, from which a client read nothing, is not believed next to `known`, from which it read candles."""
+    """Why `empty`, an answer without candles, is not trusted next to `known`, one with candles."""
     found = place_of_rows(known)
     if found is None:
         return Fault("schema", "no candles, and none to be found in an answer that should have some", retry_after_s=0.0)

@@ -73,7 +73,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 @cache
 def _way(origin: str, _environment: tuple[str | None, ...]) -> dict[str, Any]:
-    """By which proxy, and trusting whom, `origin` is reached; requests would work it out for every single request."""
+    """The proxy and the certificates for `origin`; requests would work them out for every single request."""
     import requests
 
     return dict(requests.Session().merge_environment_settings(origin, {}, True, None, None))

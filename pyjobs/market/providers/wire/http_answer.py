@@ -1,4 +1,4 @@
-"""What came back over the wire, and what that means: a failure is named here, from the bytes, not from a traceback.
+"""An HTTP answer and its meaning: a failure is named here, from the bytes, not from a traceback.
 
 Only the standard library: the subprocess that runs other people's clients judges with the same code.
 """
@@ -44,7 +44,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A failure with its kind. `retry_after_s`: how long the provider wants no request; 0: others may ask at once.
+    """A failure with its kind. `retry_after_s`: how long the provider forbids requests; 0: others may ask at once.
 
     `final`: the client must not send anything more. A non-final fault is reported only if no data comes in the end.
     """
@@ -64,7 +64,7 @@ class Stopped(BaseException):
 
 
 def fault_of(answer: Answer, now_s: float) -> Fault | None:
-    """What is wrong with an answer before data is looked for in it: transport, status, an empty body, a page."""
+    """The fault of an answer before its data is read: transport, status, an empty body, a page."""
     if answer.failed:
         return Fault(answer.failed, answer.detail)
     retry_after_s = hold_of(answer, now_s)
@@ -133,7 +133,7 @@ def hold_of(answer: Answer, now_s: float) -> float | None:
 
 
 def sent_s(answer: Answer) -> float | None:
-    """When it was sent, UTC seconds by the sender's clock, which may be a second on; None when it does not say."""
+    """When it was sent, UTC seconds by the sender's clock, which may be a second on; None without a date."""
     sent = _http_date_s(answer.headers.get("date", ""))
     return None if sent is None else sent + 1.0
 

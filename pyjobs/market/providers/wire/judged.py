@@ -28,7 +28,7 @@ _BITFINEX_LIMIT, _BITFINEX_SYMBOL, _BITFINEX_CLOSED = 11010, 10020, 20060
 
 
 def is_yahoo_chart(url: str) -> bool:
-    """Whether this asks for prices; every other request of yfinance is for a cookie or a crumb."""
+    """Whether this is a request for prices; every other request of yfinance is for a cookie or a crumb."""
     return "/finance/chart/" in url
 
 
@@ -160,7 +160,7 @@ def _bitfinex_error(content: Any, fault: Fault | None) -> Fault | None:
     if code == _BITFINEX_LIMIT or "ratelimit" in str(text).lower() or "RATE_LIMIT" in str(text):
         return Fault("rate_limit", words, retry_after_s)
     if code == _BITFINEX_SYMBOL:
-        return Fault("no_data", f"it knows no such symbol (its answer: {words})", retry_after_s=0.0)
+        return Fault("no_data", f"it has no such symbol (its answer: {words})", retry_after_s=0.0)
     if code == _BITFINEX_CLOSED or "unavailable" in str(text):
         return Fault("outage", words, retry_after_s)
     return Fault(fault.kind if fault else "schema", words, retry_after_s)
@@ -202,7 +202,7 @@ def _alpaca_snapshots(content: Any) -> Fault | None:
 
 
 def any_json(answer: Answer, now_s: float) -> Fault | None:
-    """An exchange whose shapes are not known here: JSON that is not null must come.
+    """An exchange of unknown shapes: JSON that is not null must come.
 
     A 4xx with a JSON body is not final: the client may be able to interpret it. Anything that is not JSON is final.
     """

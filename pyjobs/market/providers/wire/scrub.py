@@ -51,7 +51,7 @@ def _patterns(secrets: frozenset[str]) -> list[re.Pattern[str]]:
 
 
 def _proxy_passwords() -> set[str]:
-    """Both as the environment has them and as they are."""
+    """Secrets both as the environment has them and unquoted."""
     found = set()
     for name, url in os.environ.items():
         login = url.rpartition("@")[0].rpartition("//")[2] if name.lower() in PROXIES else ""

@@ -1,11 +1,11 @@
-"""Dividends that a provider tells, and has not worked into its adjusted closes: they are worked in here.
+"""Dividends that a provider announces, and has not worked into its adjusted closes: they are worked in here.
 
-Yahoo tells some weeks after they fell due, and for some hours sends closes as adjusted ones
-(https://github.com/FinanceData/FinanceDataReader/issues/214). Taken as they come, a history would have a fall that
-nobody suffered. A close before an ex-day counts times 1 - dividend / last close, as Yahoo itself reckons it.
+Yahoo announces some weeks after they fell due, and for some hours sends closes as adjusted ones
+(https://github.com/FinanceData/FinanceDataReader/issues/214). Unchanged, a history would have a fall that never
+happened. A close before an ex-day counts times 1 - dividend / last close, as Yahoo itself reckons it.
 
-Now and then Yahoo tells one dividend twice, under two days, and works it in once (yfinance 1.7.0, history.py, whose
-numbers NEAR and ALIKE are): the other is none. Who pays every week has more than two such, and each is one.
+Now and then Yahoo lists one dividend twice, under two days, and works it in once (yfinance 1.7.0, history.py, the
+source of NEAR and ALIKE): the other is ignored. A share that pays every week has more than two such, and each counts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def lacking(
 ) -> list[tuple[int, float]]:
     """(row, factor) of each dividend that is not in `adjusted`: rows before it count times the factor, a share of 1.
 
-    `closes` and `adjusted`: by row, NaN or 0 where there is none. `dividends`: what is told, by the row of its ex-day,
-    in the currency of the closes.
+    `closes` and `adjusted`: by row, NaN or 0 where there is none. `dividends`: the announced amounts, by the row of
+    the ex-day, in the currency of the closes.
     """
     lacks = dict[int, float]()
     for at, amount in sorted(dividends.items()):

@@ -30,7 +30,7 @@ _CCXT_PAGE = {"bitfinex": 10_000}
 
 
 def yahoo(question: Question, secrets: Mapping[str, str]) -> Told:  # noqa: ARG001 - one signature for all
-    """yfinance: `adjusted` asks for prices with dividends worked in. `zone` saves it a request for the time zone."""
+    """yfinance: `adjusted` means prices with dividends worked in. `zone` saves it a request for the time zone."""
     yf = import_module("yfinance")
     private.make_folder(question["cache_folder"], private.FOLDER_MODES[private.YAHOO])
     yf.set_tz_cache_location(question["cache_folder"])
@@ -73,7 +73,7 @@ def _adjust(frame: Any, dividends: Mapping[int, float]) -> list[tuple[int, float
 
 
 def _dividends(ticker: Any, frame: Any) -> dict[int, float]:
-    """What is told in the currency of the prices, by row. In another one it is no measure (yfinance keeps it apart)."""
+    """The announced amounts in the currency of the prices, by row; in another one: none (yfinance keeps it apart)."""
     found, own = ticker._lazy_load_price_history()._dividends, ticker.get_history_metadata().get("currency")
     foreign = set()
     if getattr(found, "columns", None) is not None and "currency" in found.columns:
@@ -145,7 +145,7 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows | Told:  # noqa
     library = import_module("ccxt")
     name, _, pair = question["symbol"].partition(":")
     if name not in library.exchanges:
-        raise Stopped(Fault("no_data", f"ccxt knows no exchange {name!r}", retry_after_s=0.0))
+        raise Stopped(Fault("no_data", f"ccxt has no exchange {name!r}", retry_after_s=0.0))
     exchange = getattr(library, name)({"enableRateLimit": True, "requests_trust_env": True, "timeout": 10_000})
     if not (markets := exchange.load_markets()):
         raise Stopped(Fault("schema", "the exchange's list of markets has none"))
@@ -169,7 +169,7 @@ def ccxt(question: Question, secrets: Mapping[str, str]) -> Rows | Told:  # noqa
 
 
 def _page_bars(exchange: Any, name: str) -> int:
-    """How many bars of time one page of an exchange is about, as ccxt knows it."""
+    """About how many bars of time one page of an exchange has, by ccxt's tables."""
     about = ((exchange.features or {}).get("spot") or {}).get("fetchOHLCV") or {}
     return min(about.get("limit") or PAGE_BARS, _CCXT_PAGE.get(name, PAGE_BARS))
 
@@ -256,7 +256,7 @@ def _alpaca_client(secrets: Mapping[str, str]) -> Any:
 def _of_known(
     ask: Callable[[list[str]], dict[str, Any]], symbols: Sequence[str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """What `ask` finds of those that it does not refuse by name, one at a time, and why it refuses the others."""
+    """The symbols that `ask` finds, one at a time, and the reason for each that it refuses."""
     left, invalid = list(symbols), dict[str, str]()
     while left:
         try:

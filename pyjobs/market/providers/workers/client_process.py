@@ -1,4 +1,4 @@
-"""A process in which somebody else's client runs: it gets questions through a pipe and writes answers, a line each.
+"""A process in which a foreign client runs: it gets questions through a pipe and writes answers, a line each.
 
 The pipe, so that no list of processes shows a password; a process, so that what hangs can be ended.
 """

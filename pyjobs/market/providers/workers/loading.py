@@ -1,4 +1,4 @@
-"""What a client needs that takes long to import and sends nothing, so that it is there when the question comes."""
+"""Imports of a client that take long and send nothing, done before the question comes."""
 
 from __future__ import annotations
 

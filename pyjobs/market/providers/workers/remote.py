@@ -37,7 +37,7 @@ Asked = TypeVar("Asked", BarRequest, str)
 
 
 class Remote:
-    """One client behind the Provider interface; the classes below, and in yahoo and alpaca, say what differs.
+    """One client behind the Provider interface; the classes below, and in yahoo and alpaca, add the differences.
 
     `keeps`: the process serves the next question too; else each has a new one.
     """
@@ -65,7 +65,7 @@ class Remote:
         self._process.prepare()
 
     def rate_limit_group(self, request: BarRequest) -> str:  # noqa: ARG002 - ccxt's depends on it
-        """Whose servers it asks."""
+        """The server that it asks."""
         return RATE_LIMIT_GROUPS[self.name]
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:  # noqa: ARG002 - Yahoo's has one
@@ -79,12 +79,12 @@ class Remote:
     def verdict(self, request: BarRequest, now_ms: int, limit_s: float) -> dict[str, Any]:
         """The client's answers within `limit_s`, which includes loading the client."""
         question = self.question([self.asked(request, now_ms)], limit_s)
-        for entry in self.told(question, request.symbol):
+        for entry in self.verdicts(question, request.symbol):
             return entry
         raise RuntimeError(f"{self.name}: the worker has answered nothing")
 
     def asked(self, request: BarRequest, now_ms: int) -> dict[str, Any]:
-        """What a client is to know of a request. Raises UsageError for what the provider does not have."""
+        """The part of a request that a client gets. Raises UsageError for what the provider does not have."""
         if request.timeframe not in self.timeframes:
             raise UsageError(
                 f"{self.name} has no timeframe {request.timeframe!r} (it has {', '.join(self.timeframes)})"
@@ -120,7 +120,7 @@ class Remote:
             )
         return value
 
-    def told(self, question: Mapping[str, Any], symbol: str) -> Iterator[dict[str, Any]]:
+    def verdicts(self, question: Mapping[str, Any], symbol: str) -> Iterator[dict[str, Any]]:
         """The verdicts on `question`, as they come; the one that is not there in time is Refused(timeout)."""
         try:
             yield from self._process.answers(question)
@@ -130,7 +130,7 @@ class Remote:
             if not self.keeps:
                 self._process.end()
 
-    def told_each(
+    def verdicts_by_group(
         self, question: Mapping[str, Any], groups: Sequence[Sequence[Asked]], name_of: Callable[[Asked], str]
     ) -> Iterator[tuple[Sequence[Asked], dict[str, Any] | Refused]]:
         """Each group of `question`'s asks with its verdict or failure; after the last one that was asked, `Unasked`.
@@ -139,7 +139,7 @@ class Remote:
         """
         failure, at = None, 0
         try:
-            for entry in self.told(question, name_of(groups[0][0])):
+            for entry in self.verdicts(question, name_of(groups[0][0])):
                 group, at = groups[entry["at"]], entry["at"] + 1
                 try:
                     self.check(entry, name_of(group[0]))
@@ -198,7 +198,7 @@ class Remote:
         return replace(found, about=about, events=tuple(Event(**one) for one in events), worked_in=late)
 
     def label(self, request: BarRequest, record: Mapping[str, Any]) -> Adjusted:  # noqa: ARG002 - Yahoo's depends on them
-        """What is worked into the prices of an answer."""
+        """The basis of the prices of an answer."""
         return self.adjusted
 
     def refused(self, kind: Any, symbol: str, detail: str, retry_after_s: float | None = None) -> Refused:
@@ -210,7 +210,7 @@ class Remote:
 
 
 class PykrxIndex(Remote):
-    """A KRX index by its number, through pykrx. KRX wants a login since the end of February 2026.
+    """A KRX index by its number, through pykrx. KRX requires a login since the end of February 2026.
 
     https://github.com/sharebook-kr/pykrx/issues/276 and 278
     """
@@ -223,7 +223,7 @@ class PykrxIndex(Remote):
 
 
 class Ccxt(Remote):
-    """Any exchange that ccxt knows: the symbol is `exchange:PAIR`."""
+    """Any exchange of ccxt: the symbol is `exchange:PAIR`."""
 
     name = "ccxt"
     client = "ccxt"
@@ -260,7 +260,7 @@ def _when(label: str | float) -> str:
 def each_or_error(
     groups: Sequence[BarRequest], read: Callable[[BarRequest], Fetched]
 ) -> Iterator[tuple[BarRequest, Fetched | NightdeskError]]:
-    """What `read` makes of each request of one verdict, or what it raises for it."""
+    """The result of `read` for each request of one verdict, or its error."""
     for request in groups:
         try:
             yield request, read(request)

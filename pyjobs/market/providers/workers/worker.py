@@ -101,7 +101,7 @@ class Watch:
 def main() -> int:
     """Answer the questions on stdin. stdout and stderr of the client go nowhere: they hold user names and URLs."""
     out = os.fdopen(os.dup(1), "wb")
-    os.umask(0o077)  # what a client keeps, its cookies among it, is for nobody else
+    os.umask(0o077)  # what a client keeps, its cookies among it, is for no other user
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)

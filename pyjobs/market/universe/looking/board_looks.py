@@ -23,7 +23,7 @@ from pyjobs.market.desk.desk_file import Desk
 from pyjobs.market.exchanges import Exchange
 from pyjobs.market.ingest.for_each_series import foreseen
 from pyjobs.market.ingest.gaps import first_bar
-from pyjobs.market.ingest.news.said import about_revised
+from pyjobs.market.ingest.news.lines import about_revised
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.base import Refused
 from pyjobs.market.providers.krx_board import BOARDS, NAME, BoardDay, BoardRow, NoBoard
@@ -49,11 +49,11 @@ class Look:
     boards: Boards
     sessions: int = 0
     revised: int = 0
-    told: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
-        """What is to be said besides."""
+        """The other lines to print."""
         return self.boards.notes
 
 
@@ -63,7 +63,7 @@ def has_boards(desk: Desk, exchanges: Mapping[str, Exchange]) -> bool:
 
 
 def look_at_all(store: BarStore, sources: Sources, exchanges: Mapping[str, Exchange], now_s: float) -> Iterator[str]:
-    """Look at the boards of every exchange that has some, and say what has come of it, a line each."""
+    """Look at the boards of every exchange that has some, and return the result, a line each."""
     for name, exchange in exchanges.items():
         if exchange.provider == PROVIDER:
             last = ready_session(exchange, now_s).date
@@ -74,11 +74,15 @@ def lines(exchange: str, look: Look) -> list[str]:
     """What one exchange's looks have come to."""
     questions = look.boards.questions
     head = f"{exchange}: {look.sessions} sessions looked at again by {questions} questions, {look.revised} bars revised"
-    return [head, *(f"[news] {entry}" for entry in look.told), *(f"[WARN] {exchange}: {entry}" for entry in look.notes)]
+    return [
+        head,
+        *(f"[news] {entry}" for entry in look.lines),
+        *(f"[WARN] {exchange}: {entry}" for entry in look.notes),
+    ]
 
 
 def look_again(store: BarStore, sources: Sources, exchange: str, market: str, last: dt.date, *, now_ms: int) -> Look:
-    """Ask for the boards that are due by the session `last`, store what has changed, and say what that was.
+    """Ask for the boards that are due by the session `last`, store what has changed, and return the lines about that.
 
     Where another job is at it nothing is done.
     """
@@ -111,7 +115,7 @@ def _look_again(store: BarStore, sources: Sources, exchange: str, market: str, l
 def _boards_of(
     exchange: str, sessions: Iterable[dt.date], failed: dict[dt.date, NightdeskError]
 ) -> dict[dt.date, set[str]]:
-    """The boards in the listing of each session that has one; without it nothing says of which day rows are."""
+    """The boards in the listing of each session that has one; without it the day of the rows is not known."""
     kept, listed = listings.sessions_kept(exchange), dict[dt.date, set[str]]()
     for day in sessions:
         try:
@@ -138,7 +142,7 @@ def _note(look: Look, wanted: looked.Due, failed: Mapping[dt.date, NightdeskErro
             text = ", ".join(map(str, stand))
             look.notes.append(f"not asked for any more, after a month in vain: {text}; its stored bars are kept")
         known = msgspec.structs.replace(known, looked={**known.looked, **wanted.looked}, tried=tried)
-        return looked.with_news(known, told=[f"{exchange}: {entry}" for entry in look.notes])
+        return looked.with_news(known, lines=[f"{exchange}: {entry}" for entry in look.notes])
 
     looked.change(exchange, noted)
 
@@ -167,7 +171,7 @@ def _look(look: Look, days: Sequence[BoardDay]) -> None:
     if base:  # before the bars: prices without a split between them are wrong
         _keep_changes(boards, look.sources, days, base)
     others, unread = _stored_otherwise(look, days)
-    _tell(look, others)  # before they are stored: killed in between, it is said twice rather than never
+    _tell(look, others)  # before they are stored: killed in between, it is reported twice rather than never
     changed -= unread | {row.symbol for day, row, _ in others if not _put(look, day, row)}
     if changed:  # what could not be written stays otherwise, for the next look
         listed = [_as_now(was, rows) if was.symbol in changed else was for was in kept.rows]
@@ -230,16 +234,16 @@ def _stored_otherwise(look: Look, days: Sequence[BoardDay]) -> tuple[list[tuple[
 
 def _tell(look: Look, others: Sequence[tuple[BoardDay, BoardRow, bool]]) -> None:
     """Say what has been revised, and what has come, here and in the file that the next reports read."""
-    revised, told = list[str](), list[str]()
+    revised, lines = list[str](), list[str]()
     for day, row, was_there in others:
         key = _key(look, row)
         if was_there:
             revised += [f"{key}: {entry}" for entry in about_revised(np.array([day.ts_ms], np.int64))]
         else:
-            told.append(f"{key}: a bar that was not there has come: that of {utc_text(day.ts_ms)}")
-    look.revised, look.told = look.revised + len(revised), [*look.told, *revised, *told]
+            lines.append(f"{key}: a bar that was not there has come: that of {utc_text(day.ts_ms)}")
+    look.revised, look.lines = look.revised + len(revised), [*look.lines, *revised, *lines]
     if others:
-        looked.change(look.boards.exchange, lambda known: looked.with_news(known, revised=revised, told=told))
+        looked.change(look.boards.exchange, lambda known: looked.with_news(known, revised=revised, lines=lines))
 
 
 def _put(look: Look, day: BoardDay, row: BoardRow) -> bool:

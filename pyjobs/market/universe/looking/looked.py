@@ -1,6 +1,6 @@
 """data/universe/<exchange>.boards.json: which sessions were looked at again, which could not be, and what was found.
 
-Without the file, or with one that cannot be read, the looks begin anew.
+Without the file, or with one that cannot be read, the looks start again.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ from utils.files.job_lock import job_lock
 AGES = {"session": 1, "week": 5, "month": 20}  # in sessions
 LOCK_TIMEOUT_S = 10.0
 MOST = 9  # sessions a job looks at: after a pause of weeks the newest of those that are due
-MOST_TOLD = 100  # sentences that wait for a reader; of more the newest stay
+MOST_LINES = 100  # sentences that wait for a reader; of more the newest stay
 LATE = 5  # sessions that may wait to be looked at before health says so
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What looks have found that nobody has reported yet: how many bars were revised, and which, a sentence each.
+    """Findings of looks that are not reported yet: how many bars were revised, and which, a sentence each.
 
-    What could not be looked at stands there as well: nobody reads the log of a night that is well.
+    A board that could not be looked at is there as well: the log of a night that is well is not read.
     """
 
     revised: int = 0
-    told: tuple[str, ...] = ()
+    lines: tuple[str, ...] = msgspec.field(default=(), name="told")
 
-    def with_more(self, *, revised: Sequence[str], told: Sequence[str]) -> Found:
-        """Both: this, and what another look has found; a bar that a killed one has told of already counts once."""
-        both = tuple(dict.fromkeys((*self.told, *revised, *told)))
-        return Found(revised=self.revised + len({*revised} - {*self.told}), told=both[-MOST_TOLD:])
+    def with_more(self, *, revised: Sequence[str], lines: Sequence[str]) -> Found:
+        """Both: this, and what another look has found; a bar that a killed one has reported already counts once."""
+        both = tuple(dict.fromkeys((*self.lines, *revised, *lines)))
+        return Found(revised=self.revised + len({*revised} - {*self.lines}), lines=both[-MOST_LINES:])
 
-    def without(self, said: Found) -> Found:
-        """What of this is still to be said."""
-        told = tuple(entry for entry in self.told if entry not in said.told)
-        return Found(revised=max(0, self.revised - said.revised), told=told)
+    def without(self, printed: Found) -> Found:
+        """The part of this that is not printed yet."""
+        lines = tuple(entry for entry in self.lines if entry not in printed.lines)
+        return Found(revised=max(0, self.revised - printed.revised), lines=lines)
 
 
 class Tried(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +56,12 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
     asked_ms: int = 0
 
     def due(self, now_ms: int) -> bool:
-        """Whether it is asked for again: at once where nobody was asked, else after an hour, a day, a week, a month."""
+        """Whether it is due: at once where no provider was asked, else after an hour, a day, a week, a month."""
         return not self.asked_ms or looks.interval_over(self.since_ms, self.asked_ms, now_ms)
 
     @property
     def stands(self) -> bool:
-        """Whether it has been asked for after the longest interval: what is stored of it stands."""
+        """Whether it has been asked for after the longest interval: its stored bars are final."""
         return looks.intervals_through(self.since_ms, self.asked_ms)
 
 
@@ -102,7 +102,7 @@ def due(exchange: str, market: str, last: dt.date, now_ms: int) -> Due:
 
 
 def late(exchange: str, market: str, last: dt.date) -> list[dt.date]:
-    """The sessions before `last` whose boards are kept, and that no job has looked at again; oldest first."""
+    """The sessions before `last` with kept boards that no job has looked at again; oldest first."""
     days = set(_sessions(market, last)[:-1]) & set(listings.sessions_kept(exchange))
     since = load(exchange).looked.get("session")
     return sorted(day for day in days if since is None or day > since)
@@ -128,39 +128,39 @@ def after(
     return left, stand
 
 
-def take_found(exchange: str, said: Found | None = None) -> Found:
+def take_found(exchange: str, printed: Found | None = None) -> Found:
     """What looks have found since the last report of a fetch; it is reported once, by whichever job takes it.
 
-    `said`: no more is taken than was said; what another job has found meanwhile stays.
+    `printed`: no more is removed than was printed; what another job has found meanwhile stays.
     """
 
     def left(known: Known) -> Known:
-        return msgspec.structs.replace(known, found=known.found.without(said or known.found))
+        return msgspec.structs.replace(known, found=known.found.without(printed or known.found))
 
     known = load(exchange)
     return change(exchange, left).found if known.found != Found() else known.found
 
 
-def take_for_page(exchange: str, desk: str, said: Found | None = None) -> Found:
+def take_for_page(exchange: str, desk: str, printed: Found | None = None) -> Found:
     """As `take_found`, for the page of the end of day of one desk: each has them once."""
 
     def left(known: Known) -> Known:
-        taken = said or known.page_of(desk)
+        taken = printed or known.page_of(desk)
         pages = {**known.pages, desk: known.page_of(desk).without(taken)}
         return msgspec.structs.replace(known, pages=pages, for_page=known.for_page.without(taken))
 
     return change(exchange, left).page_of(desk)
 
 
-def with_news(known: Known, *, revised: Sequence[str] = (), told: Sequence[str] = ()) -> Known:
+def with_news(known: Known, *, revised: Sequence[str] = (), lines: Sequence[str] = ()) -> Known:
     """`known`, and what a look has found, for each of its readers; `revised`: a sentence for each such bar."""
-    found, for_page = (each.with_more(revised=revised, told=told) for each in (known.found, known.for_page))
-    pages = {desk: each.with_more(revised=revised, told=told) for desk, each in known.pages.items()}
+    found, for_page = (each.with_more(revised=revised, lines=lines) for each in (known.found, known.for_page))
+    pages = {desk: each.with_more(revised=revised, lines=lines) for desk, each in known.pages.items()}
     return msgspec.structs.replace(known, found=found, for_page=for_page, pages=pages)
 
 
 def load(exchange: str) -> Known:
-    """What is known; nothing without a file, or for one that cannot be read (`change` tells of it)."""
+    """The stored state; nothing without a file, or for one that cannot be read (`change` reports it)."""
     try:
         return msgspec.json.decode(os_files.held_bytes(_path(exchange)), type=Known)
     except (OSError, msgspec.MsgspecError, RecursionError):

@@ -24,9 +24,10 @@ def hours() -> dict[str, MarketHours]:
 
 def read(path: Path, hours: dict[str, MarketHours], text: str, **told: Any) -> Dump:
     path.write_text(text, encoding="utf-8")
-    given = {"symbol": "X", "market": "XNYS", "timeframe": "1d", "currency": "USD"} | told
+    given = {"symbol": "X", "market": "XNYS", "timeframe": "1d", "currency": "USD", "others": {}} | told
+    others = given.pop("others")
     instrument = Instrument(exchange="T", file=path.name, **given)
-    return read_dump(path, instrument, hours[instrument.market], now_ms=NOW_MS)
+    return read_dump(path, instrument, hours[instrument.market], now_ms=NOW_MS, others=others)
 
 
 def rows(times: list[str]) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import accumulate
 from typing import Literal
 
 from pyjobs.market.desk.instrument import Instrument
-from pyjobs.market.dumps.whose.symbols import bases_of, compared, is_of_coins, pair_of
+from pyjobs.market.dumps.identity.known_names import known_names
+from pyjobs.market.dumps.identity.listings import dotted, is_elsewhere
+from pyjobs.market.dumps.identity.symbols import ALIASES, bases_of, compared, is_of_coins, pair_of, same_symbol
 
 Verdict = Literal["one", "two", "asked", ""]
 """`asked`: a name, of which nothing shows that it is the instrument's. "": nothing that could be held against it."""
@@ -18,7 +21,7 @@ _CODE_IN = {"KR": (slice(3, 9), r"[0-9A-Z]{6}"), "TW": (slice(5, 9), r"\d{4}"), 
 _FORMS = frozenset((
     *("inc", "incorporated", "corp", "corporation", "co", "company", "companies", "ltd", "limited", "plc", "ag", "sa"),
     *("se", "nv", "spa", "ab", "asa", "oyj", "kgaa", "the", "class", "common", "stock", "ordinary", "shares", "share"),
-    *("adr", "ads", "del", "new", "com", "group", "holding", "holdings", "trust", "etf", "fund"),
+    *("adr", "ads", "del", "new", "com", "group", "holding", "holdings", "trust", "etf", "fund", "index", "shares"),
 ))  # fmt: skip
 KINDS = frozenset((
     *("equity", "equities", "stock", "stocks", "share", "common stock", "etf", "fund", "index", "crypto", "coin"),
@@ -38,13 +41,25 @@ def verdict(text: str, instrument: Instrument) -> Verdict:
         return _by_identifier(text, symbol)
     if text.lower() in KINDS and text not in SYMBOLS_TOO:
         return ""
-    if by_code := compared(code_in(text), symbol):
-        return "one" if by_code == "asked" and alike(text, instrument.name) else by_code
+    text, symbol = (dotted(each, instrument.market) for each in (text, symbol))
+    by_code = compared(code_in(text), symbol)
+    if by_code == "one" and is_elsewhere(text, symbol, instrument.market):
+        return "two"
+    if by_code != "one" and (by_name := _by_known_name(text, instrument)):
+        return by_name
+    if by_code:
+        return by_code
     if text in (text.upper(), text.lower()) and pair_of(text.upper()):
-        return "asked" if is_of_coins(text.upper(), symbol) and not alike(text, instrument.name) else ""
-    if text == text.upper() and re.fullmatch(r"[\w.:^/=@-]+", text) and not alike(text, instrument.name):
+        return "asked" if is_of_coins(text.upper(), symbol) or (is_known(text) and is_known(symbol)) else ""
+    if text == text.upper() and re.fullmatch(r"[\w.:^/=@-]+", text):
         return "asked" if re.search(r"\d", text) or _goes_on(text, symbol) else _by_name(text, instrument)
     return _by_name(text, instrument)
+
+
+def is_spelling(code: str, instrument: Instrument) -> bool:
+    """Whether a code is the instrument's symbol, marks aside, at the instrument's exchange."""
+    code = dotted(code, instrument.market)
+    return same_symbol(code, instrument.symbol) and not is_elsewhere(code, instrument.symbol, instrument.market)
 
 
 def code_in(text: str) -> str:
@@ -56,6 +71,45 @@ def code_in(text: str) -> str:
 def is_plain_name(text: str) -> bool:
     """Whether it is a name, an ISIN or a bare number, which a file's own name may tie to a symbol, and no code."""
     return is_isin(text) or text.isdigit() or not re.fullmatch(r"[A-Z0-9.:^_/=@!-]+", text)
+
+
+@lru_cache(maxsize=1)
+def _known() -> tuple[frozenset[str], dict[str, list[str]]]:
+    """The well-known symbols, and by the words of a name together those that have it."""
+    named: dict[str, list[str]] = {}
+    for symbol, names in known_names().items():
+        for name in names:
+            named.setdefault("".join(_words(name)), []).append(symbol)
+    return frozenset(known_names()), named
+
+
+def is_known(code: str) -> bool:
+    """Whether a code is a symbol that many have, or a pair of two that are traded for one another."""
+    plain = re.sub(r"^[A-Z]+:|^\^", "", code.upper())
+    return any(each in _known()[0] for each in (plain, ALIASES.get(plain, plain), *bases_of(plain)))
+
+
+def is_known_name(text: str) -> bool:
+    """Whether it is a name that a symbol is known by."""
+    return bool(_named(text))
+
+
+def _by_known_name(text: str, instrument: Instrument) -> Verdict:
+    """By the desk's own name for it, and by the names that everybody has for well-known symbols; "" for another one."""
+    symbols, of_symbol, of_name = (_named(each) for each in (text, instrument.symbol, instrument.name))
+    if instrument.name and (_is_name(text, instrument.name) or symbols & of_name):
+        return "one"
+    foreign = of_name and not set(_words(text)) & set(_words(instrument.name))
+    if any(compared(each, instrument.symbol) == "one" for each in symbols if not foreign):
+        return "one"
+    if any(compared(text, each) == "one" for each in of_symbol):
+        return "one"
+    return "two" if symbols and not instrument.name and is_known(instrument.symbol) else ""
+
+
+def _named(name: str) -> frozenset[str]:
+    """The well-known symbols that have a name."""
+    return frozenset(_known()[1].get("".join(_words(name)), ())) if name else frozenset()
 
 
 def _goes_on(text: str, symbol: str) -> bool:
@@ -121,7 +175,9 @@ def _suggests(name: str, base: str) -> bool:
     words = re.findall(r"[A-Z0-9]+", unicodedata.normalize("NFKD", name).upper().replace("'", ""))
     if not base or not words:
         return False
-    if len(base) <= WORDLESS:
+    if len(base) < WORDLESS:
+        return False  # each letter begins hundreds of names
+    if len(base) == WORDLESS:
         return words[0].startswith(base) or "".join(word[0] for word in words).startswith(base)
     once = re.sub(r"(.)\1", r"\1", base)
     pattern = re.compile(".*?".join(map(re.escape, once)))

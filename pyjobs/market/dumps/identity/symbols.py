@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
-from pyjobs.market.dumps.whose.contracts import by_month, is_option, without_contract, without_kind
+from pyjobs.market.dumps.identity.contracts import by_month, is_option, without_contract, without_kind
 
 DOLLARS = ("USDT", "USDC", "BUSD", "FDUSD", "USD")
 COINS = ("BTC", "ETH")  # that others are paid with
@@ -42,7 +43,7 @@ _MARKED = re.compile(r"([A-Z0-9]+)=[XF]")
 def same_symbol(one: str, other: str) -> bool:
     """Whether two spellings mean one symbol: case, marks, an ending like .US, an A before a Korean code aside."""
     return (
-        _papers(one, other) != "two" and not _of_other_classes(one, other) and bool(_spellings(one) & _spellings(other))
+        _papers(one, other) != "two" and not _of_other_classes(one, other) and bool(spellings(one) & spellings(other))
     )
 
 
@@ -68,7 +69,13 @@ def _paper(code: str) -> tuple[str, ...]:
     return ()
 
 
-def _spellings(symbol: str) -> set[str]:
+def spelt(symbols: Iterable[str]) -> dict[str, str]:
+    """Symbols by each of their spellings, for a name of a file to be looked up in."""
+    return {spelling: symbol for symbol in symbols for spelling in spellings(symbol)}
+
+
+def spellings(symbol: str) -> set[str]:
+    """What a symbol is without its marks, without an ending like .US, and without an A before a Korean code."""
     upper = symbol.upper().strip()
     found = {re.sub(r"[^A-Z0-9가-힣]", "", upper), re.sub(r"[^A-Z0-9가-힣]", "", re.sub(r"\.[A-Z]{1,3}$", "", upper))}
     found |= {re.sub(r"[^A-Z0-9]", "", upper[2:]) for _ in "x" if re.match(r"[XCI]:", upper)}
@@ -116,7 +123,7 @@ def _aliased(code: str) -> str:
 
 
 def _due(text: str, wanted: str) -> bool:
-    """Whether two pairs may be due at one time; where one says nothing of it, they may."""
+    """Whether two pairs may be due at one time; where one has no date, they may."""
     one, other = (without_contract(_parts(each))[1] for each in (text, wanted))
     return one == other or not one or not other
 
@@ -127,7 +134,7 @@ def _is_base(pair: str, single: str) -> bool:
 
 
 def _beside_a_venue(text: str, wanted: str) -> bool:
-    """Whether `text` is `wanted` with an exchange, a country or a broker's mark beside it: RELIANCE-EQ, SAP GY."""
+    """Whether `text` is `wanted` with an exchange, a country or a broker's mark added: RELIANCE-EQ, SAP GY."""
     parts, mine = re.findall(r"[A-Z0-9]+", text), re.findall(r"[A-Z0-9]+", wanted)
     if len(parts) != len(mine) + 1 or not mine:
         return False
@@ -167,7 +174,7 @@ def _number(symbol: str) -> frozenset[str]:
 
 
 def pair_of(symbol: str) -> frozenset[str]:
-    """What is paid for and with what, in any order (KRW-BTC); all dollars are one, and a contract is paid in them."""
+    """The two sides of a pair, in any order (KRW-BTC); all dollars are one, and a contract is paid in them."""
     parts, due = without_contract(_parts(symbol))
     if len(parts) == 1 and (krakens := re.fullmatch(r"X([A-Z]{3})Z([A-Z]{3})", parts[0])):
         parts = [ALIASES.get(part, part) for part in krakens.groups()]

@@ -1,4 +1,4 @@
-"""Whoever makes the second half of the signals, the account gets the same wishes and the same prices."""
+"""Whoever makes the second half of the signals, the account gets the same signals and the same prices."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from pyjobs.account.portfolio.aligned_bars import AHEAD, AlignedBars
-from pyjobs.account.portfolio.wanted import wishes_of_series
-from pyjobs.account.portfolio.wanted.wishes_of_series import Named, wishes_of
+from pyjobs.account.portfolio.signals import of_series
+from pyjobs.account.portfolio.signals.of_series import Named, packed_signals_of
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy.library.ma_cross import MaCross
 from pyjobs.strategy.registry import make_setups
@@ -34,7 +34,7 @@ needs_a_copy = pytest.mark.skipif(
 
 def made(wanted: dict[int, dict[str, Setup]], *, second_core: bool) -> tuple[dict[int, Named], AlignedBars]:
     aligned = AlignedBars(SERIES, shared=True)
-    return wishes_of(aligned, wanted, second_core=second_core), aligned
+    return packed_signals_of(aligned, wanted, second_core=second_core), aligned
 
 
 def content(found: dict[int, Named]) -> list[object]:
@@ -76,7 +76,7 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return given
 
     monkeypatch.setattr(forked.Copy, "result", seen)
-    monkeypatch.setattr(wishes_of_series, "IN_TWO_FROM", 1)
+    monkeypatch.setattr(of_series, "IN_TWO_FROM", 1)
     return sizes
 
 
@@ -100,14 +100,14 @@ def test_two_halves_are_the_whole_to_the_bit(copied: list[int]) -> None:
 def test_where_the_copy_fails_its_half_is_made_here(copied: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     alone, _ = made(WANTED, second_core=False)
     here = os.getpid()
-    write = wishes_of_series._write
+    write = of_series._write
 
     def killed(*args: object) -> None:
         assert os.getpid() != here
         os.kill(os.getpid(), signal.SIGKILL)
         write(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(wishes_of_series, "_write", killed)
+    monkeypatch.setattr(of_series, "_write", killed)
     found, aligned = made(WANTED, second_core=True)
     assert copied == [-1]
     assert content(found) == content(alone)
@@ -136,4 +136,4 @@ def test_a_users_own_strategy_stays_in_this_process(copied: list[int]) -> None:
 
 
 def test_without_series_there_is_nothing_to_make() -> None:
-    assert wishes_of(AlignedBars([], shared=True), {}, second_core=True) == {}
+    assert packed_signals_of(AlignedBars([], shared=True), {}, second_core=True) == {}

@@ -1,4 +1,4 @@
-"""What somebody wants a new desk to be, and the desk file for it, with comments."""
+"""The choices for a new desk, and the desk file made of them, with comments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from pyjobs.market.exchanges import Exchange
 
-BENCHMARKS = {  # of a market: something that is fetched without a key, and stands for the whole of it
+BENCHMARKS = {  # of a market: something that is fetched without a key, and represents all of it
     "XNYS": ("SPY", "YAHOO", "S&P 500 fund"),
     "XKRX": ("^KS11", "YAHOO_KR", "KOSPI"),
     "24/7": ("BTCUSD", "BITFINEX", "Bitcoin"),
@@ -19,7 +19,7 @@ DEFAULT_CASH = 100_000.0
 FEE_BPS = {"KRW": 1.5, "USD": 1.0}
 
 
-class Wishes(msgspec.Struct, kw_only=True, frozen=True):
+class DeskChoices(msgspec.Struct, kw_only=True, frozen=True):
     """Symbols of one exchange, or (`boards` of) all that it lists. `start`: ISO date of the oldest bars, or empty."""
 
     exchange: str
@@ -32,14 +32,14 @@ class Wishes(msgspec.Struct, kw_only=True, frozen=True):
     name: str = "mine"
 
 
-def desk_text(wishes: Wishes, exchanges: Mapping[str, Exchange]) -> str:
+def desk_text(choices: DeskChoices, exchanges: Mapping[str, Exchange]) -> str:
     """The desk file. Its market, and its currency where none is wished for, are the exchange's."""
-    exchange = exchanges[wishes.exchange]
-    currency = wishes.currency or exchange.currency or "USD"
-    account = ", ".join(_account(currency, exchange.market, wishes.cash))
+    exchange = exchanges[choices.exchange]
+    currency = choices.currency or exchange.currency or "USD"
+    account = ", ".join(_account(currency, exchange.market, choices.cash))
     return f"""\
 # Written by python -m pyjobs.new_desk, yours to change. Every key: desk.sample.yaml, desk.fetched.example.yaml.
-name: {_quoted(wishes.name)}
+name: {_quoted(choices.name)}
 market: {_quoted(exchange.market)}    # the calendar of the night (config/calendars/)
 
 accounts:
@@ -51,10 +51,10 @@ setups:
   ma_cross: {{fast: 20, slow: 60}}
   breakout_20: {{window: 20}}
   pullback_ma200: {{trend: 200, dip: 10}}
-{_benchmark(wishes, exchange, exchanges)}
+{_benchmark(choices, exchange, exchanges)}
 # What is traded. `role: watch` in a block: scanned, never bought. More blocks, a CSV file of symbols: see the example.
 universe:
-  - {_block(wishes, currency, exchange)}
+  - {_block(choices, currency, exchange)}
 """
 
 
@@ -64,20 +64,20 @@ def _account(currency: str, market: str, cash: float) -> list[str]:
     return [*terms, "rules: KRX"] if (market, currency) == ("XKRX", "KRW") else terms
 
 
-def _benchmark(wishes: Wishes, exchange: Exchange, exchanges: Mapping[str, Exchange]) -> str:
+def _benchmark(choices: DeskChoices, exchange: Exchange, exchanges: Mapping[str, Exchange]) -> str:
     """The lines of what results are compared against; none where the market has none, or where it is traded itself."""
     symbol, of, name = BENCHMARKS.get(exchange.market, ("", "", ""))
-    if of not in exchanges or (of == wishes.exchange and symbol in wishes.symbols):
+    if of not in exchanges or (of == choices.exchange and symbol in choices.symbols):
         return ""
     row = f"{{symbol: {_quoted(symbol)}, exchange: {of}, timeframe: 1d, role: benchmark, name: {_quoted(name)}}}"
     return f"\n# What the account is compared against: never bought.\ninstruments:\n  - {row}\n"
 
 
-def _block(wishes: Wishes, currency: str, exchange: Exchange) -> str:
-    words = [f"exchange: {wishes.exchange}", f"timeframe: {wishes.timeframe}"]
+def _block(choices: DeskChoices, currency: str, exchange: Exchange) -> str:
+    words = [f"exchange: {choices.exchange}", f"timeframe: {choices.timeframe}"]
     words += [f"currency: {currency}"] if currency != exchange.currency else []
-    words += [f"start: {wishes.start}"] if wishes.start else []
-    words += [f"listing: [{_list(wishes.boards)}]"] if wishes.boards else [f"symbols: [{_list(wishes.symbols)}]"]
+    words += [f"start: {choices.start}"] if choices.start else []
+    words += [f"listing: [{_list(choices.boards)}]"] if choices.boards else [f"symbols: [{_list(choices.symbols)}]"]
     return f"{{{', '.join(words)}}}"
 
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from pyjobs.market.desk.instrument import Instrument
 from pyjobs.market.dumps.data_file import Finding
+from pyjobs.market.dumps.identity.issuers import alike, code_in, is_isin, is_plain_name, is_spelling, verdict
+from pyjobs.market.dumps.identity.symbols import compared, same_symbol
+from pyjobs.market.dumps.identity.tickers import is_named
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.names import COLUMN_NAMES
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings
 from pyjobs.market.dumps.meaning.times import Complaints, times_of
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.numbers import numbers
-from pyjobs.market.dumps.whose.issuers import alike, code_in, is_isin, is_plain_name, verdict
-from pyjobs.market.dumps.whose.symbols import compared, same_symbol
-from pyjobs.market.dumps.whose.tickers import is_named
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
@@ -61,20 +62,22 @@ def _mine(reading: Reading, values: Sequence[str], source: DumpSource) -> list[s
     instrument, wanted = source.instrument, source.instrument.symbol
     spelt: dict[str, list[str]] = {}
     for each in values:
-        if same_symbol(each, wanted) or (is_isin(each) and verdict(each, instrument) == "one"):
+        if is_spelling(each, instrument) or (is_isin(each) and verdict(each, instrument) == "one"):
             spelt.setdefault(re.sub(r"[^A-Z0-9가-힣]", "", each.upper()).lstrip("0"), []).append(each)
     exact = [spellings for spellings in spelt.values() if wanted in spellings]
     if len(spelt) > 1 and not exact:
         raise _several(reading, values, wanted)
     if not spelt and len(values) > 1:
         named = [each for each in values if instrument.name and alike(each, instrument.name)]
-        named = named or [each for each in values if compared(code_in(each), wanted) == "one"]
+        named = named or [
+            each for each in values if compared(code_in(each), wanted) == "one" and verdict(each, instrument) == "one"
+        ]
         return named if len(named) == 1 else []
     return next(iter(exact or spelt.values()), [])
 
 
 def _columns(reading: Reading) -> list[tuple[int, Any, list[str]]]:
-    """(place, cells, what they hold) of the columns that tell whose a row is, the surest first."""
+    """(place, cells, what they hold) of the columns that name a row's symbol, the surest first."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -97,7 +100,7 @@ def _refuse_gaps(reading: Reading, place: int, names: Any, values: Sequence[str]
     grid, at = reading.grid, int(pc.index(names, "").as_py())
     if at < 0 or len(values) < 2:
         return
-    what = f"no symbol in {_called(reading, place)!r}, in a file of {len(values)} symbols: whose row is it?"
+    what = f"no symbol in {_called(reading, place)!r}, in a file of {len(values)} symbols: which symbol is the row of?"
     raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
@@ -158,6 +161,8 @@ def _judge(reading: Reading, record: dict[str, str], source: DumpSource, finding
     instrument, grid = source.instrument, reading.grid
     let_in = bool(instrument.symbol_column or "symbol" in instrument.columns)
     verdicts = {where: verdict(each, instrument) for where, each in record.items()}
+    if "file" in grid.about and not record and not (let_in or _is_close(reading, instrument)):
+        raise BadDataError(f"{_place(reading)}: {_named_otherwise(str(grid.about['file']), source)}")
     for where, each in record.items():
         if verdicts[where] == "two" and not let_in:
             raise BadDataError(f"{_place(reading)}: {_another(where, each, source)}")
@@ -185,18 +190,29 @@ def _another(where: str, text: str, source: DumpSource) -> str:
     instrument, name = source.instrument, quoted(where.removeprefix("its "), 40)
     mine = f"{instrument.symbol!r}" + (f" ({instrument.name})" if instrument.name else "")
     what = f"the file is of {quoted(text, 40)!r} ({name}), the desk's symbol is {mine}"
-    return f"{what}: `file` or `symbol` is wrong; where both are one thing, say `symbol_column: {name}`"
+    return f"{what}: `file` or `symbol` is wrong; where both are one thing, set `symbol_column: {name}`"
+
+
+def _is_close(reading: Reading, instrument: Instrument) -> bool:
+    """Whether the column of the closes is called as the instrument is."""
+    return "close" in reading.places and same_symbol(reading.name_of("close"), instrument.symbol)
+
+
+def _named_otherwise(name: str, source: DumpSource) -> str:
+    what = f"nothing in the file says whose it is, and it is named after {quoted(name, 40)!r}"
+    mine = f"the desk's symbol is {source.instrument.symbol!r}"
+    return f"{what}, {mine}: `file` or `symbol` is wrong; where both are right, set `symbol_column: file`"
 
 
 def _asked(where: str, text: str, source: DumpSource) -> str:
     name, symbol = quoted(where.removeprefix("its "), 40), source.instrument.symbol
     what = f"the file is of {quoted(text, 40)!r} ({name}), and nothing shows that this is the desk's {symbol!r}"
     cure = f"`symbol_column: {name}`" if is_isin(text) else f"`name: {quoted(text, 40)}` or `symbol_column: {name}`"
-    return f"{what}: where it is, say {cure} of the instrument"
+    return f"{what}: where it is, set {cure} for the instrument"
 
 
 def _refuse_unnamed(reading: Reading, wanted: str) -> None:
-    """A column of unknown meaning in which the wanted symbol stands among others."""
+    """A column of unknown meaning that holds the wanted symbol among others."""
     import pyarrow as pa
 
     grid = reading.grid
@@ -206,5 +222,5 @@ def _refuse_unnamed(reading: Reading, wanted: str) -> None:
             continue
         lines = [each for each in cells.unique().to_pylist() if each]
         if len(lines) > 1 and any(same_symbol(each, wanted) for each in lines):
-            what = f"column {name!r} holds {wanted!r} and {len(lines) - 1} others: say `symbol_column: {name}`"
+            what = f"column {name!r} holds {wanted!r} and {len(lines) - 1} others: set `symbol_column: {name}`"
             raise BadDataError(f"{grid.label}: {what}")

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from pyjobs.account.portfolio.aligned_bars import AHEAD, AlignedBars
-from pyjobs.account.portfolio.wanted.wishes import Wishes
+from pyjobs.account.portfolio.signals.packed import PackedSignals
 from pyjobs.strategy import compiled
 from pyjobs.strategy.lifecycle import Rules
 from pyjobs.strategy.signals import Setup, one_sided
@@ -21,11 +21,11 @@ OURS = "pyjobs.strategy.library."  # these only compute on arrays; one that a us
 IN_TWO_FROM = 4_000_000  # bars, counted for each strategy: 0.1 s of work; a copy of a process costs half of that
 Setups = Mapping[str, Setup]
 Failed = dict[int, dict[str, Exception]]  # by the number of the series, what setups of these names raised
-Named = list[tuple[str, Wishes]]  # each with its strategy's name: two of one name where it trades both sides
+Named = list[tuple[str, PackedSignals]]  # each with its strategy's name: two of one name where it trades both sides
 
 
 class Lengths(msgspec.Struct, frozen=True, array_like=True):
-    """One `Wishes` on series `number` without its arrays: how long these are, and the place of its rules in a list."""
+    """One `PackedSignals` on series `number` without its arrays: their lengths, the place of its rules in a list."""
 
     number: int
     setup: str
@@ -37,10 +37,10 @@ class Lengths(msgspec.Struct, frozen=True, array_like=True):
     rules: int
 
 
-def wishes_of(
+def packed_signals_of(
     aligned: AlignedBars, wanted: Mapping[int, Setups], *, second_core: bool, failed: Failed | None = None
 ) -> dict[int, Named]:
-    """By the number of each series in `aligned`, ascending, the wishes of its strategies.
+    """By the number of each series in `aligned`, ascending, the signals of its strategies.
 
     What a strategy raises on a series goes into `failed`, where that is given; else it ends this.
     """
@@ -64,7 +64,7 @@ def _made(aligned: AlignedBars, number: int, setups: Setups, failed: Failed | No
     with remembering():
         for name, setup in setups.items():
             try:
-                found += [(name, Wishes.of(each)) for each in one_sided(setup.signals(bars))]
+                found += [(name, PackedSignals.of(each)) for each in one_sided(setup.signals(bars))]
             except Exception as error:  # a strategy of one's own may raise anything
                 if failed is None:
                     raise
@@ -85,7 +85,7 @@ def _middle(aligned: AlignedBars, wanted: Mapping[int, Setups]) -> int | None:
 
 
 def _write(file: IO[bytes], aligned: AlignedBars, wanted: Mapping[int, Setups]) -> None:
-    """The wishes of some series: a head with what each is, then their levels, entries and exits, kind after kind."""
+    """The signals of some series: a head with what each is, then their levels, entries and exits, kind after kind."""
     rules: dict[Rules, int] = {}
     made = [(number, name, each) for number in wanted for name, each in _made(aligned, number, wanted[number])]
     lengths = [
@@ -121,7 +121,7 @@ def _read(written: memoryview) -> dict[int, Named]:
     level = entry = bit = 0
     for each in lengths:
         carried = levels[level : level + each.entries * each.kinds].reshape(each.entries, each.kinds)
-        wishes = Wishes(
+        packed = PackedSignals(
             size=each.size,
             entries=entries[entry : entry + each.entries],
             levels=carried,
@@ -129,6 +129,6 @@ def _read(written: memoryview) -> dict[int, Named]:
             leaving=leaving[bit : bit + each.leaving],
             rules=rules[each.rules],
         )
-        found[each.number].append((each.setup, wishes))
+        found[each.number].append((each.setup, packed))
         level, entry, bit = level + carried.size, entry + each.entries, bit + each.leaving
     return found

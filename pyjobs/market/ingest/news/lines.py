@@ -1,7 +1,7 @@
-"""What is to be said of a series: noted in its `.looks.json` before its bars are stored, and gone once it was said.
+"""The lines about a series: noted in its `.looks.json` before its bars are stored, and removed once they were printed.
 
-So a job that is killed in between has it said twice rather than never. What an answer brings each time (a dividend
-that its provider lacks still, a row that cannot be true) is said once, and again when it has been away.
+So a job that is killed in between has a line printed twice rather than never. What an answer brings each time (a
+dividend that its provider still lacks, an impossible row) is printed once, and again when it has been away.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pyjobs.market.providers import Fetched
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.times import utc_text
 
-MOST_TOLD = 50  # sentences that wait; a scan says none of them, and somebody may run nothing else
+MOST_LINES = 50  # lines that wait; a scan prints none of them, and a box may run nothing else
 REBASED = "re-based: a split or dividend changed the stored history"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
-    """What one answer brings: the sentences about it, and which dividends and rows are known by now.
+    """The news of one answer: the lines about it, and the dividends and rows reported by now.
 
-    `before`: sentences that an earlier job has noted and not said. `changed`: others than before are known.
+    `before`: lines that an earlier job has noted and not printed. `changed`: others than before are known.
     """
 
-    told: tuple[str, ...]
+    lines: tuple[str, ...]
     before: tuple[str, ...]
     worked_in: tuple[str, ...]
     untrue: tuple[int, ...]
@@ -37,20 +37,20 @@ class News:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Everything that is to be said now, each sentence once."""
-        return tuple(dict.fromkeys((*self.before, *self.told)))
+        """All lines to print now, each once."""
+        return tuple(dict.fromkeys((*self.before, *self.lines)))
 
     def note(self, store: BarStore, key: SeriesKey, *more: str) -> None:
-        """Keep it; `more`: sentences that are only said where this job is killed."""
+        """Keep it; `more`: lines that are only printed where this job is killed."""
 
-        if not self.told and not more and not self.changed:
+        if not self.lines and not more and not self.changed:
             return
 
-        def with_told(old: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(dict.fromkeys((*old, *self.told, *more)))[-MOST_TOLD:]
+        def with_lines(old: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(dict.fromkeys((*old, *self.lines, *more)))[-MOST_LINES:]
 
         known = {"worked_in": self.worked_in, "untrue": self.untrue, "remark": self.remark}
-        looks.change(store, key, told=with_told, **known)
+        looks.change(store, key, lines=with_lines, **known)
 
 
 def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: tuple[str, ...] = ()) -> News:
@@ -58,7 +58,7 @@ def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: t
     known = known or Looks()
     if fetched is None or not len(fetched.bars):
         same = {"worked_in": known.worked_in, "untrue": known.untrue, "remark": known.remark}
-        return News(told=found, before=known.told, **same)  # type: ignore[arg-type]
+        return News(lines=found, before=known.lines, **same)  # type: ignore[arg-type]
     first, last = (_day(int(ts_ms)) for ts_ms in fetched.bars.ts_ms[[0, -1]])
     late = tuple(session for session, _ in fetched.worked_in)
     rows = tuple(ts_ms for ts_ms in fetched.untrue if ts_ms not in bars.ts_ms)
@@ -75,13 +75,18 @@ def of_answer(known: Looks | None, fetched: Fetched | None, bars: Bars, found: t
         lines.append(fetched.remark)
     changed = (worked_in, untrue, fetched.remark) != (known.worked_in, known.untrue, known.remark)
     return News(
-        told=tuple(lines), before=known.told, worked_in=worked_in, untrue=untrue, remark=fetched.remark, changed=changed
+        lines=tuple(lines),
+        before=known.lines,
+        worked_in=worked_in,
+        untrue=untrue,
+        remark=fetched.remark,
+        changed=changed,
     )
 
 
-def said(store: BarStore, key: SeriesKey, told: Collection[str]) -> None:
-    """These sentences about a series have been said; what another job has noted meanwhile, and says itself, stays."""
-    looks.change(store, key, told=lambda old: tuple(entry for entry in old if entry not in told))
+def mark_printed(store: BarStore, key: SeriesKey, lines: Collection[str]) -> None:
+    """These lines about a series have been printed; what another job has noted meanwhile, and prints itself, stays."""
+    looks.change(store, key, lines=lambda old: tuple(entry for entry in old if entry not in lines))
 
 
 def about_revised(revised: IntArray) -> tuple[str, ...]:

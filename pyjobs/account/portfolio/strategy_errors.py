@@ -12,8 +12,8 @@ from utils.foreign_text import LONGEST_MESSAGE, quoted
 
 
 @dataclass(slots=True)
-class Undecided:
-    """Setups that raised where they were asked: each says so, and hides no other."""
+class StrategyErrors:
+    """Setups that raised: each is named, and none hides another."""
 
     notes: list[str] = field(default_factory=list)
     first: Exception | None = None
@@ -32,7 +32,7 @@ class Undecided:
             self._note(f"{what} cannot be computed: {worded(error)}", error)
 
     def refuse(self) -> None:
-        """Raise what the first one raised; whoever goes on without it calls this last."""
+        """Raise the first exception; a caller that continues without the setup calls this last."""
         if isinstance(self.first, BadDataError | StrategyError):
             raise type(self.first)(self.notes[0].removeprefix("[WARN] ")) from self.first
         if self.first is not None:

@@ -45,7 +45,7 @@ def by_month(text: str, wanted: str) -> Literal["one", "two", "asked", ""]:
 
 
 def without_contract(parts: list[str]) -> tuple[list[str], str]:
-    """The parts of a code that say what is traded, and when it is due: a day, `PERPETUAL`, or "" where none says."""
+    """The parts of a code that name what is traded, and its due date: a day, `PERPETUAL`, or "" where there is none."""
     kept, due = parts[:1], ""
     for part in parts[1:]:
         if _PERPETUAL.fullmatch(part):

@@ -1,4 +1,4 @@
-"""What a setup wants on one side of a series, kept small: a desk has seven of these for each of thousands."""
+"""A setup's signals on one side of a series, kept small: a desk has seven of these for each of thousands."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KINDS = (kernel.HAS_STOP, kernel.HAS_DISTANCE, kernel.HAS_TARGET, kernel.HAS_TRA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Wishes:
+class PackedSignals:
     """Signals of `size` bars without what is never read: 1 bit a bar, and 4 bytes and its levels an entry.
 
-    `entries`: the numbers of the bars at whose close it wants in and not out, increasing (int32). `levels`: what each
-    carries (stop, distances of stop, target and trailing stop; NaN: none), a column for each bit of `has`
-    (kernel.HAS_STOP ...), in their order. `leaving`: a bit per bar, the first in the lowest: it wants out.
+    `entries`: the numbers of the bars at whose close an entry is signalled and no exit, increasing (int32). `levels`:
+    what each carries (stop, distances of stop, target and trailing stop; NaN: none), a column for each bit of `has`
+    (kernel.HAS_STOP ...), in their order. `leaving`: a bit per bar, the first in the lowest: an exit is signalled.
     """
 
     size: int
@@ -33,8 +33,8 @@ class Wishes:
     rules: Rules
 
     @classmethod
-    def of(cls, signals: Signals) -> Wishes:
-        """The wishes of signals for one side. Raises ValueError when their columns differ in length."""
+    def of(cls, signals: Signals) -> PackedSignals:
+        """The packed form of signals for one side. Raises ValueError when their columns differ in length."""
         entry, leave = signals.entry, signals.exit
         size = entry.size
         stop = None if signals.stop is no_stop_of(size) else signals.stop
@@ -66,12 +66,12 @@ class Wishes:
         at = int(np.searchsorted(self.entries, first))
         return self.entries[at:], self.levels[at:]
 
-    def slice(self, start: int, stop: int) -> Wishes:
-        """The wishes at bars [start, stop)."""
+    def slice(self, start: int, stop: int) -> PackedSignals:
+        """The signals at bars [start, stop)."""
         stop = min(stop, self.size)
         first, last = np.searchsorted(self.entries, (start, stop)).tolist()
         leaving = np.unpackbits(self.leaving, bitorder="little")[start:stop]
-        return Wishes(
+        return PackedSignals(
             size=stop - start,
             entries=self.entries[first:last] - np.int32(start),
             levels=self.levels[first:last],

@@ -1,1 +1,0 @@
-"""Whose rows a file has: codes, identifiers, names; one instrument of many."""
