@@ -20,6 +20,7 @@ from utils import paths
 from utils.cli import Parser
 from utils.errors import BadDataError, MissingInputError, UsageError
 from utils.exit_codes import ExitCode
+from utils.files import os_files
 from utils.run import run
 
 
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     no_questions()
     target = _target(os.environ.get("TARGET", ""))
     raw, outgoing = paths.bars_dir(), paths.data_dir() / "outgoing"
+    os_files.must_answer(raw)
     if not any(raw.glob(f"{args.exchange or '*'}/*/*/*.parquet")):
         raise MissingInputError(f"no bars{' of ' + args.exchange if args.exchange else ''} in '{raw}': nothing to send")
     unread: list[str] = []

@@ -59,6 +59,7 @@ def run(main: Callable[[Sequence[str] | None], int], argv: Sequence[str] | None 
     A foreseen failure is one line, `verb: problem`, on stderr; a bug is a full traceback. A failure is also reported as
     one JSON line to the file descriptor in `OUTCOME_FD`. SystemExit (argparse's way out) passes through.
     """
+    os.umask(0o022)  # as the chain has it: who starts a verb by hand may have any
     gc.set_threshold(GC_EVERY, *gc.get_threshold()[1:])
     sys.stdout = _Printable.over(sys.stdout)
     sys.stderr = _Printable.over(sys.stderr)

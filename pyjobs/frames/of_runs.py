@@ -133,6 +133,7 @@ def _folder(run: RunPath, *, kind: str | None = None) -> Path:
 
 def _accounts(folder: Path, *, constrained: bool) -> dict[str, Path]:
     """The folders of a run's accounts by name, the first account first."""
+    os_files.must_answer(folder)
     if (folder / "portfolio").is_dir():
         kind = "constrained" if constrained else "unconstrained"
         return {path.name: path / kind for path in sorted((folder / "portfolio").iterdir()) if (path / kind).is_dir()}

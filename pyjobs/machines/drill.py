@@ -15,7 +15,7 @@ from pyjobs.machines.restoring import restore
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import finished_runs, is_being_built
 from utils.errors import BadDataError, NightdeskError
-from utils.files.os_files import hold_folder
+from utils.files.os_files import hold_folder, must_answer
 
 LENT = ("data/raw", "data/sample", "data/webcache")  # bars, fetched again: not in the backup, lent to the night
 NIGHT_S = 3600.0
@@ -100,6 +100,7 @@ def _run(verb: list[str], clone: Path, env: Mapping[str, str]) -> str:
 def empty_folder(other: Path) -> Iterator[Path]:
     """A new folder in `other`, removed at the end; first what earlier drills left there, not what one at work has."""
     other.mkdir(parents=True, exist_ok=True)
+    must_answer(other)
     for left in other.glob(".drill-*"):
         if not is_being_built(left):
             shutil.rmtree(left, ignore_errors=True)

@@ -135,7 +135,7 @@ def _listed() -> list[Path]:
 
 def _others(root: Path) -> Iterator[Environment]:
     """The other environments that are known here: those in the folder in which one lies, or will, and the listed."""
-    places = sorted(root.parent.iterdir()) if root.parent.is_dir() else []
+    places = os_files.matching(root.parent, "*")
     with suppress(OSError, RuntimeError):  # `enter` reports it
         places += _listed()
     for other in dict.fromkeys(map(os_files.real, places)):  # of a loop of links resolve() raises

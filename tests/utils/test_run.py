@@ -172,3 +172,13 @@ def test_a_reader_that_went_away_is_quiet() -> None:
         child.stdout.close()
         said = child.stderr.read()
         assert (child.wait(), said) == (141, b"")
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_what_a_verb_writes_only_its_user_may_change_whatever_the_umask(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        assert run(lambda _: (tmp_path / "made").mkdir() or 0, []) == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "made").stat().st_mode & 0o777 == 0o755

@@ -20,6 +20,7 @@ FOLDER_MODES = {LOCKS: 0o750, STATE: 0o750, YAHOO: 0o700, QUEUE: 0o750}
 FILE_MODES = {LOCKS: 0o640, STATE: 0o640, YAHOO: 0o600, QUEUE: 0o640}  # of the files in them
 HISTORY_MODE = LOCK_MODE = 0o640
 LIVE, FETCH, COMPILING = "data/live/run.pid", "data/server_runs_remote/.lock", "data/cache/native/.compiling"
+_ACL_ENTRY, _ACL_USER, _ACL_GROUP = ((0, 2), (2, 4), (4, 8)), 0x02, 0x08  # linux/posix_acl_xattr.h
 FILES = {LIVE: LOCK_MODE, FETCH: LOCK_MODE, COMPILING: LOCK_MODE}  # locks in folders that others may read
 
 
@@ -42,7 +43,7 @@ def restrict(home: str) -> None:
 
 
 def problems(home: str) -> list[str]:
-    """What others may do that they should not, one line each; empty when all is as it should be."""
+    """What others may do that they should not, one line each with the command against it; empty when all is well."""
     found: list[str] = []
     closed: tuple[str, ...] = ()
     for path, mode in _looked_at(home):
@@ -50,18 +51,44 @@ def problems(home: str) -> list[str]:
             status = os.lstat(path)
         except OSError:
             continue
-        if path.startswith(closed):
-            continue  # whatever its mode, it cannot be reached
-        more = stat.S_IMODE(status.st_mode) & 0o777 & ~mode
-        if more:
-            found.append(f"'{path}' has mode {stat.S_IMODE(status.st_mode) & 0o777:o}, not {mode:o}")
-        elif status.st_uid not in (os.getuid(), 0):
-            found.append(f"'{path}' belongs to user {status.st_uid}, not to the user of the jobs ({os.getuid()})")
-        elif stat.S_ISDIR(status.st_mode):
-            closed += (path + os.sep,)
+        if stat.S_ISLNK(status.st_mode):
+            continue
+        inside = path.startswith(closed)  # only a trusted group can get there: what else there is harms nobody
+        if not inside or status.st_mode & 0o070 & ~mode:
+            wrong = _wrong(path, mode, status)
+            found += [wrong] if wrong else []
+            closed += (path + os.sep,) if stat.S_ISDIR(status.st_mode) and not wrong else ()
     if os.environ.get(GROUP) and group_id() is None:
         found.append(f"{GROUP}={os.environ[GROUP]}: no such group here")
     return found
+
+
+def _wrong(path: str, mode: int, status: os.stat_result) -> str:
+    """What is wrong with one file or folder, and the command that mends it; empty where nothing is."""
+    shown, quoted = stat.S_IMODE(status.st_mode) & 0o777, "'" + path.replace("'", "'\\''") + "'"
+    group, named = group_id() if mode & 0o070 else None, _listed(path)
+    if shown & ~mode:
+        return f"mode {shown:o}, not {mode:o}: chmod {mode:o} {quoted}"
+    if status.st_uid not in (os.getuid(), 0):
+        return f"of user {status.st_uid}, not of the jobs' user ({os.getuid()}): chown {os.getuid()} {quoted}"
+    if group is not None and status.st_gid != group and shown & 0o070:
+        return f"of group {status.st_gid}, not {GROUP}: chgrp {group} {quoted}"
+    return f"an access list lets {named} in: setfacl -b {quoted}" if named else ""
+
+
+def _listed(path: str) -> str:
+    """Whom a POSIX access list lets in, or into what is made there, beyond what the mode shows; empty for nobody."""
+    for name in ("system.posix_acl_access", "system.posix_acl_default"):
+        try:
+            entries = os.getxattr(path, name)[4:]  # behind the version: entries of two, two and four bytes
+        except (AttributeError, OSError):
+            continue  # there is none, or a system without
+        for at in range(0, len(entries), 8):
+            tag, allowed, number = (int.from_bytes(entries[at + a : at + b], "little") for a, b in _ACL_ENTRY)
+            trusted = (0, os.getuid()) if tag == _ACL_USER else (group_id(),)
+            if allowed and tag in (_ACL_USER, _ACL_GROUP) and number not in trusted:
+                return f"{'user' if tag == _ACL_USER else 'group'} {number}"
+    return ""
 
 
 def sharers(home: str) -> tuple[str, list[str]]:

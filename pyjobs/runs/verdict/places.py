@@ -136,8 +136,7 @@ def check_private(problems: Sequence[str], sharers: tuple[str, Sequence[str]] = 
 
     `sharers`: a group that is not set as trusted, and its other members.
     """
-    cure = "the next job sets it right, or the owner with chmod and chown"
-    found = [f"{first_of(problems, 3, '; ')}: {cure}"] if problems else []
+    found = [f"{first_of(problems, 3, '; ')} (the next job does it for what is its user's)"] if problems else []
     group, others = sharers
     if others:
         found.append(

@@ -113,7 +113,7 @@ HOUSE_TABLE: dict[str, Loop] = {
     "utils/files/private.py _looked_at": Loop(
         make=open_locks,
         read=lambda h: " ".join(private.problems(str(h))),
-        others=frozenset(("c.lock", ".locks' has mode 755")),
+        others=frozenset(("c.lock", "mode 755, not 750: chmod 750")),
     ),
     "utils/files/atomic.py sweep": Loop(
         changes=True,

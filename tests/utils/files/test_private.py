@@ -6,6 +6,7 @@ import fcntl
 import grp
 import os
 import pwd
+import struct
 import subprocess
 import time
 from pathlib import Path
@@ -35,7 +36,8 @@ def test_modes_are_the_tables_whatever_the_umask(tmp_path: Path, mask: int) -> N
     try:
         for name, wanted in private.FOLDER_MODES.items():
             private.make_folder(tmp_path / name, wanted)
-            (tmp_path / name / "x").touch()
+            if name != private.QUEUE:  # what is in it has its mode from who makes it
+                (tmp_path / name / "x").touch()
         (tmp_path / "logs").mkdir()
         (tmp_path / "logs/history-2026-11-20.jsonl").touch()
         history.append(str(tmp_path / "logs/history.jsonl"), {"job": "x"})
@@ -66,12 +68,61 @@ def test_what_others_may_do_is_named_and_the_next_job_mends_it(house: House) -> 
     compiling.touch()
     compiling.chmod(0o644)
     assert private.problems(str(house.home)) == [
-        f"'{locks}' has mode 777, not 750",
-        f"'{compiling}' has mode 644, not 640",
-        f"'{logs / 'history.jsonl'}' has mode 666, not 640",
+        f"mode 777, not 750: chmod 750 '{locks}'",
+        f"mode 644, not 640: chmod 640 '{compiling}'",
+        f"mode 666, not 640: chmod 640 '{logs / 'history.jsonl'}'",
     ]
     assert house.run(house.chain("true")).returncode == 0
     assert private.problems(str(house.home)) == []
+
+
+def by_policy(home: Path) -> list[Path]:
+    """Everything the table knows, made as it wants it."""
+    names = [f"{folder}/it's x" for folder in private.FOLDER_MODES] + [*private.FILES, "logs/history.jsonl"]
+    for name in names:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).touch()
+    for path, wanted in private._looked_at(str(home)):
+        private._set(path, wanted)
+    return sorted({home / name for name in (*names, *private.FOLDER_MODES)})
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file away")
+def test_each_thing_that_others_may_open_is_named_with_a_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_GROUP", "54321")
+    kept = by_policy(tmp_path)
+    assert len(kept) == 12 and private.problems(str(tmp_path)) == []
+    for path in kept:
+        wanted = mode(path)
+        spoiling = [lambda x: x.chmod(0o777), lambda x: os.chown(x, 71, -1), lambda x: os.chown(x, -1, 71)]
+        reachable = str(path.parent.relative_to(tmp_path)) not in private.FOLDER_MODES
+        for spoil in spoiling[: 1 if not reachable else 3 if wanted & 0o070 else 2]:  # for one user: of any group
+            spoil(path)
+            told = private.problems(str(tmp_path))
+            assert len(told) == 1, told
+            subprocess.run(["sh", "-c", told[0].partition(": ")[2]], check=True)
+            assert private.problems(str(tmp_path)) == [] and mode(path) == wanted
+
+
+def test_an_access_list_that_lets_somebody_in_is_named(tmp_path: Path) -> None:
+    kept = by_policy(tmp_path)
+    entries = {"user 71": (2, 4, 71), "group 72": (8, 6, 72), "": (2, 0, 73), "nobody else": (2, 7, os.getuid())}
+    kept[0].chmod(0o755)  # else nobody gets to what is in it
+    (folder,) = private.problems(str(tmp_path))
+    for said, (tag, allowed, number) in entries.items():
+        owner, group, mask, other = (1, 6, -1), (4, 4, -1), (16, 4, -1), (32, 0, -1)
+        words = [owner, *([(tag, allowed, number)] if tag == 2 else []), group]
+        words += [*([(tag, allowed, number)] if tag == 8 else []), mask, other]
+        listed = b"\2\0\0\0" + b"".join(struct.pack("<HHi", *each) for each in words)
+        try:
+            os.setxattr(kept[0] / "it's x", "system.posix_acl_access", listed)
+        except OSError:
+            pytest.skip("a disk without access lists")
+        told = private.problems(str(tmp_path))
+        named = f"an access list lets {said} in: setfacl -b '{kept[0]}/it'\\''s x'"
+        assert told == [folder] + ([named] if said.startswith(("user", "group")) else [])
 
 
 def test_the_first_job_of_a_clone_makes_its_locks_and_history_private(house: House) -> None:

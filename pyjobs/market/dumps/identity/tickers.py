@@ -92,7 +92,7 @@ def told_above(grid: Grid, instrument: Instrument) -> None:
 
 
 def _titles(line: str) -> list[str]:
-    """The codes and the known names that a line above a table has, beside words that are nobody's."""
+    """The codes and the known names that a line above a table has, and the words that are no symbol's."""
     if _OF_OTHER_THINGS.search(line):
         return []
     found = _IN_BRACKETS.findall(line)

@@ -24,7 +24,7 @@ ENDS = ("timeperiodend", "closetime", "timeclose", "endat", "endtime", "timeend"
 CLOCKS = frozenset(
     {"시간", "時刻", "時間", "hora", "uhrzeit", "heure", "ora", "время", "saat", "godzina", "tijd", "klockan"}
 )
-"""Names of a time of day, beside a date."""
+"""Names of a time of day, next to a date."""
 PERIOD_WORDS = ("period", "interval", "timeframe", "granularity", "resolution")
 """Names under which a file gives the length of its bars."""
 CODES = (
@@ -130,13 +130,13 @@ Candidates = Sequence[tuple[int, int]]  # (rank, column)
 
 
 def own_name(name: str, names: Sequence[str]) -> str:
-    """`Close` for pandas' `Close.1` beside a `Close`: two columns had that name."""
+    """`Close` for pandas' `Close.1` next to a `Close`: two columns had that name."""
     match = re.fullmatch(r"(.+)\.\d{1,2}", name)
     return match[1] if match and match[1] in names else name
 
 
 def tickers_among_times(grid: Grid, times: Candidates) -> list[tuple[int, int]]:
-    """Columns `T` that hold words, beside a time `t`: Polygon's tickers of a grouped day."""
+    """Columns `T` that hold words, next to a time `t`: Polygon's tickers of a grouped day."""
     names = grid.names or []
     words = [(rank, at) for rank, at in times if names[at] == "T" and not is_time(_first(grid, at))]
     return words if len(words) < len(times) else []
@@ -167,7 +167,7 @@ def refuse_other_volumes(grid: Grid, candidates: Candidates) -> None:
 def refuse_other_times(grid: Grid, chosen: int, candidates: Candidates, instrument: Instrument) -> None:
     """Raise BadDataError where another column of times is of other days than the one that is taken.
 
-    One that stands still beside it is of when the file was made, and the ends of bars are judged elsewhere.
+    One that stands still next to it is of when the file was made, and the ends of bars are judged elsewhere.
     """
     rows = _sample(grid)
     own = _times(grid, chosen, rows, instrument) if rows else None
