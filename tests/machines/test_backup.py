@@ -12,7 +12,12 @@ from pyjobs.machines import restoring, snapshot
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import finished_runs
 from pyjobs.runs.verdict.backups import check_backup
-from tests.machines.support.backup import NOW, WANTED, files_of
+from tests.machines.support.backup import (
+    NOW,
+    WANTED,
+    files_of,
+    home,  # noqa: F401  # a fixture
+)
 from utils.errors import BadDataError, CannotWriteError, ConfigError, MissingInputError
 from utils.run import run
 

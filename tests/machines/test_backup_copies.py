@@ -21,7 +21,12 @@ from pyjobs.machines import backup_record, databases, drill, restoring, snapshot
 from pyjobs.runs import sealed
 from pyjobs.runs.run_folder import finished_runs
 from pyjobs.runs.verdict.backups import check_backup
-from tests.machines.support.backup import NOW, WANTED, files_of
+from tests.machines.support.backup import (
+    NOW,
+    WANTED,
+    files_of,
+    home,  # noqa: F401  # a fixture
+)
 from tests.machines.support.sshd import Server
 from tests.runs.test_run_folder import make_run
 from utils.errors import CannotWriteError

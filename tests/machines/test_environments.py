@@ -14,7 +14,11 @@ from pyjobs.machines import environments, installing
 from pyjobs.runs import released
 from pyjobs.runs.provenance import code
 from pyjobs.runs.verdict.places import git_head
-from tests.machines.support.releases import Bench
+from tests.machines.support.releases import (
+    Bench,
+    bench,  # noqa: F401  # a fixture
+    template,  # noqa: F401  # a fixture
+)
 from utils import paths
 from utils.errors import BadDataError, ConfigError, LockBusyError, MissingInputError, NightdeskError, UsageError
 
@@ -28,7 +32,7 @@ from utils.errors import BadDataError, ConfigError, LockBusyError, MissingInputE
         (["install", "/nowhere", "/nowhere"], MissingInputError, "'/nowhere' is no environment"),
         (["promote", "STAGING", "PROD"], MissingInputError, "nothing runs in '.*staging'"),
         (["promote", "STAGING", "STAGING"], ConfigError, "have the same root"),
-        (["rollback", "STAGING"], MissingInputError, r"knows none before: .*\(no other is kept\)"),
+        (["rollback", "STAGING"], MissingInputError, r"has no earlier one: .*\(no other is kept\)"),
         (["rollback", "STAGING", "v7"], MissingInputError, r"'v7' is not kept in .* \(it has none\)"),
         (["init", "STAGING", "--name", "x", "--port", "1", "--signers", "SIGNERS"], UsageError, "is there already"),
         (

@@ -13,7 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.machines.support.releases import Bench
+from tests.machines.support.releases import (
+    Bench,
+    bench,  # noqa: F401  # a fixture
+    template,  # noqa: F401  # a fixture
+)
 from utils.errors import BadDataError, ConfigError
 
 

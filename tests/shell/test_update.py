@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.shell.conftest import APART, may_mount
-from tests.shell.support.update import GIT, PARTS, Clone, refused
+from tests.shell.support.update import (
+    GIT,
+    PARTS,
+    Clone,
+    clone,  # noqa: F401  # a fixture
+    refused,
+    template,  # noqa: F401  # a fixture
+)
 from tests.support.stranger import stranger
 
 

@@ -14,7 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.shell.support.update import Clone, killed, refused
+from tests.shell.support.update import (
+    Clone,
+    clone,  # noqa: F401  # a fixture
+    killed,
+    refused,
+    template,  # noqa: F401  # a fixture
+)
 
 
 def test_to_a_tag_and_only_what_is_signed(clone: Clone, tmp_path: Path) -> None:

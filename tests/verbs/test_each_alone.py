@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.verbs.support.each_alone import ILL, OF_THE_NETWORK, THREE, House, no_folder
+from tests.verbs.support.each_alone import (
+    ILL,
+    OF_THE_NETWORK,
+    THREE,
+    House,
+    house,  # noqa: F401  # a fixture
+    no_folder,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 ELSEWHERE = {

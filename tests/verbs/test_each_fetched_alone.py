@@ -9,7 +9,14 @@ import pytest
 
 from pyjobs.market.bars import Bars
 from tests.fakemarket.server import FakeMarket
-from tests.verbs.support.each_alone import ILL, OF_THE_NETWORK, THREE, House, no_folder
+from tests.verbs.support.each_alone import (
+    ILL,
+    OF_THE_NETWORK,
+    THREE,
+    House,
+    house,  # noqa: F401  # a fixture
+    no_folder,
+)
 
 TOLD_TO_GO_ON = ("bootstrap_symbols", "precache_benchmarks")
 

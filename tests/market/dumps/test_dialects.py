@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 
 from pyjobs.market.calendars.hours import MarketHours
-from tests.market.dumps.support.dialects import COIN, CURRENCY, HOURLY, read
+from tests.market.dumps.support.dialects import (
+    COIN,
+    CURRENCY,
+    HOURLY,
+    hours,  # noqa: F401  # a fixture
+    read,
+)
 
 KRX: dict[str, Any] = {"market": "XKRX", "currency": "KRW", "symbol": "005930"}
 D, K = "2024-01-02T21:00", "2024-01-02T06:30"  # the closes of New York and Seoul

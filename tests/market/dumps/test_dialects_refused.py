@@ -15,7 +15,14 @@ import pytest
 from pyjobs.market.calendars.hours import MarketHours
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.read_dump import read_dump
-from tests.market.dumps.support.dialects import COIN, CURRENCY, HOURLY, NOW_MS, read
+from tests.market.dumps.support.dialects import (
+    COIN,
+    CURRENCY,
+    HOURLY,
+    NOW_MS,
+    hours,  # noqa: F401  # a fixture
+    read,
+)
 from utils.errors import NightdeskError
 
 BINANCE = "1735603200000,10,13,9,12,5,{end},50,3,1,2,0\n"

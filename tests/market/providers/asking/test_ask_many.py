@@ -11,7 +11,13 @@ from pyjobs.market.providers.alpaca import groups
 from pyjobs.market.providers.asking.ask import ask
 from pyjobs.market.providers.base import Event, NotAsked, Unasked
 from tests.fakemarket import oracle
-from tests.market.providers.asking.support.ask_many import THURSDAY, World, days, quotes
+from tests.market.providers.asking.support.ask_many import (
+    THURSDAY,
+    World,
+    days,
+    quotes,
+    world,  # noqa: F401  # a fixture
+)
 from tests.market.providers.asking.support.made_up import ms
 from utils.errors import BadDataError, ExternalDataUnavailable, NetworkForbidden, NightdeskError
 

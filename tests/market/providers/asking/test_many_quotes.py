@@ -7,7 +7,14 @@ from dataclasses import replace
 from pyjobs.market.providers import provider
 from pyjobs.market.providers.asking.ask_many import ask_many
 from tests.fakemarket import oracle
-from tests.market.providers.asking.support.ask_many import NOW_MS, THURSDAY, World, days, quotes
+from tests.market.providers.asking.support.ask_many import (
+    NOW_MS,
+    THURSDAY,
+    World,
+    days,
+    quotes,
+    world,  # noqa: F401  # a fixture
+)
 from tests.market.providers.asking.support.made_up import ms
 from utils.errors import BadDataError
 
