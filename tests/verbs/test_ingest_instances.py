@@ -38,7 +38,7 @@ def test_all_instances_are_ingested_and_one_that_fails_hides_no_other(
         )
     assert run(ingest, ["--all", "--resume"]) == 0
     out = capsys.readouterr().out
-    assert "BITFINEX:NOPEUSD:1m: set aside: bitfinex answers: it knows no such symbol" in out
+    assert "BITFINEX:NOPEUSD:1m: set aside: bitfinex answers: it has no such symbol" in out
     assert [key.symbol for key in world.store.series()] == ["BTCUSD", "ETHUSD"]
     assert run(gap_repair, ["--all"]) == 0
     assert "BTCUSD" not in capsys.readouterr().out
