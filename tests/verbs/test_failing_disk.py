@@ -47,7 +47,7 @@ instruments:
   - {symbol: B, exchange: T, market: XKRX, timeframe: 1d, file: b.csv, currency: KRW}
 """
 DUMP = "2017-12-27,9,11,8,10,500\n2018-01-24,10,13,9,12,1000\n2018-01-25,12,14,11,13,2000\n"
-SAID = re.compile(r"\w+: cannot (read or )?write '(?P<file>[^']+)': (?P<why>[^;]+); (?P<cure>.+)\n")
+SAID = re.compile(r"(?:[\w-]+: )+cannot (read or )?write '(?P<file>[^']+)': (?P<why>[^;]+); (?P<cure>.+)\n")
 
 
 def wide_home(fake: FakeMarket, folder: Path) -> Home:
@@ -72,8 +72,9 @@ def with_holes(home: Home) -> None:
 def told(ended: Ended, cause: int) -> str:
     """The file that the one line of the message names, with the right cause, a cure, and no temporary name."""
     assert ended.code == 73, ended
-    said = SAID.fullmatch(ended.errors.splitlines(keepends=True)[-1])  # there may be lines about the progress
-    assert said, ended.errors
+    lines = (ended.said + ended.errors).splitlines(keepends=True)  # there may be lines about the progress
+    said = next(filter(None, map(SAID.fullmatch, reversed(lines))), None)
+    assert said, ended
     assert said["why"] == os.strerror(cause) and ".tmp-" not in said["file"] and "start it again" in said["cure"]
     return said["file"]
 
