@@ -37,7 +37,7 @@ class Tail:
 
 
 class Scribe:
-    """Writes to an open file, in order, in a thread: nobody waits for a disk that stops answering while a job runs.
+    """Writes to an open file, in order, in a thread: nothing waits for a disk that stops answering while a job runs.
 
     A system call that hangs cannot be ended. What comes meanwhile is kept, up to a limit, and written when the disk is
     back; `lost_bytes` were not, `problem` is the reason.

@@ -23,7 +23,7 @@ from utils.files.in_time import UNANSWERED
 def keep(worker, run, told):
     """The keeper's whole life: pass signals on, wait for the worker, end what it left. Returns the exit code.
 
-    A worker that waits for a disk which is away has ended its job, said so through the pipe `told`, and cannot end.
+    A worker that waits for a disk that is away has ended its job, written so to the pipe `told`, and cannot end.
     """
     for number in STOP_SIGNALS:
         signal.signal(number, lambda got, _frame: signal_quietly(worker, got))
@@ -107,7 +107,7 @@ def main(argv):
     run.empty_holder()
     stuck = bool(UNANSWERED) or not sink.is_done()
     os.write(tell, bytes((code, stuck)))
-    if stuck:  # this process ends when the disk answers: nobody waits for it, nor for what it has open
+    if stuck:  # this process ends when the disk answers: nothing waits for it, nor for what it has open
         os.closerange(0, 3)
         if lock_fd:
             os.close(int(lock_fd))

@@ -85,7 +85,8 @@ LONG = (
     "verbs/test_nightly.py", "shell/test_bad_input.py", "utils/pieces/test_cluster.py", "verbs/test_old_and_new.py",
     "verbs/test_bans.py", "verbs/test_week.py", "shell/test_killing.py", "market/calendars/test_more_markets.py",
     "verbs/test_fetch_krx.py", "verbs/test_without_posix.py", "market/store/test_store_crash.py", "verbs/test_fetch.py",
-    "frames/test_on_frames.py", "verbs/test_determinism.py", "verbs/test_run_bt_desk.py", "verbs/test_failing_disk.py",
+    "frames/test_on_frames.py", "verbs/test_determinism.py", "verbs/test_run_bt_desk.py",
+    "verbs/test_failing_writes.py",
     "verbs/test_killed_verbs.py", "market/calendars/test_calendar_build.py", "market/providers/asking/test_ask.py",
     "shell/test_exit_codes.py", "shell/test_external_guard.py", "verbs/test_new_desk.py", "shell/test_update.py",
 )  # fmt: skip

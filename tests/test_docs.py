@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.runbook import PAGES
+from tests.support.runbook import OF_PERSONS, PAGES
 from tests.support.runbook import RUNBOOK as OPERATIONS
 from tests.support.verb_process import run_verb
 from utils.exit_codes import MEANING, ExitCode
@@ -207,6 +207,13 @@ def test_no_sentence_of_ours_begins_with_of_or_the_same() -> None:
     for path in (*prose, *(each for each in code if each.suffix in (".py", ".sh"))):
         found = start.search(path.read_text(encoding="utf-8"))
         assert not found, f"{path}: {found.group() if found else ''}"
+
+
+def test_in_documents_nothing_is_told_said_or_beside_something() -> None:
+    """Values are printed, listed or shown; things are next to each other (names in code are what they are)."""
+    for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"):
+        text = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.S)
+        assert not (found := OF_PERSONS.search(text)), f"{path}: {text[max(found.start() - 40, 0) : found.end() + 40]}"
 
 
 def test_no_cell_of_a_table_has_more_than_thirty_words() -> None:

@@ -70,7 +70,7 @@ def _by_status(final: Raised, rules: Rules) -> Verdict:
     status = status_in(final.message)
     kind = kind_of_status(status) if status else "schema" if _HANDSHAKE.search(str(final)) else OURS
     if "LOGOUT" in final.message:
-        kind = "auth"  # data.krx.co.kr answers 400 LOGOUT to whoever is not logged in
+        kind = "auth"  # data.krx.co.kr answers 400 LOGOUT without a login
     text = rules.text_kind(final.message) if kind != OURS else None
     return verdict(text[0] if text and text[0] in ("rate_limit", "blocked") else kind, "status", str(final))
 

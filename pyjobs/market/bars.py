@@ -42,6 +42,11 @@ class SeriesKey:
     symbol: str
     timeframe: str
 
+    @property
+    def flags(self) -> str:
+        """What names it on a command line."""
+        return f"--exchange {self.exchange} --symbol {self.symbol} --timeframe {self.timeframe}"
+
     def __str__(self) -> str:
         return f"{self.exchange}:{self.symbol}:{self.timeframe}"
 

@@ -14,7 +14,7 @@ TABLE = (Column("setup"), Column("timeframe"), *COLUMNS, Column("trades are"))
 
 
 def enough(verdict: str) -> str:
-    """The verdict of a row in words that nobody mistakes for a GO: it is about how many trades there are, not how
+    """The verdict of a row in words that are not mistaken for a GO: it is about how many trades there are, not how
     good.
     """
     return "enough" if verdict == "ok" else "too few" if verdict == "too few" else verdict

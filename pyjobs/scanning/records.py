@@ -38,7 +38,7 @@ def scanned(snapshot: Snapshot, setups: Mapping[str, Setup], strategy_errors: St
 
 
 def status_of(series: Series, need: int) -> str:
-    """`too_few_bars`: some setup cannot be decided yet; those that can still speak."""
+    """`too_few_bars`: some setup cannot be decided yet; the others can."""
     if not len(series.bars):
         return "unreadable" if series.fault else "no_bars"
     if series.stale:

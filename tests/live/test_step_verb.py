@@ -114,7 +114,7 @@ def test_a_dead_pair_is_asked_for_ever_less_often_and_each_step_ends_well(
     world.fake.market.halt("BTCUSD", NOON_S * 1000, (NOON_S + 86_400) * 1000)
     assert world.step(14_400) == 0
     asked = len(world.fake.requests("bitfinex"))
-    assert "silent since 2026-11-20 12:05 UTC: asked ever less often" in capsys.readouterr().out
+    assert "silent since 2026-11-20 12:05 UTC: asked for less and less often" in capsys.readouterr().out
     for _ in range(6):  # four hours of silence rest a quarter of an hour
         assert world.step(120) == 0
     assert len(world.fake.requests("bitfinex")) == asked and "silent" not in capsys.readouterr().out

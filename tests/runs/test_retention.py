@@ -202,10 +202,11 @@ def _history(random_: random.Random) -> tuple[list[Entry], set[str]]:
     return entries, true
 
 
-def test_in_ten_thousand_histories_no_run_goes_that_has_not_so_many_newer_dates() -> None:
+@pytest.mark.parametrize("histories", [500, pytest.param(10_000, marks=pytest.mark.torture)])
+def test_in_many_histories_no_run_goes_that_has_not_so_many_newer_dates(histories: int) -> None:
     random_ = random.Random(12)
     lost = 0
-    for _ in range(10_000):
+    for _ in range(histories):
         entries, true = _history(random_)
         keep = random_.choice((3, 7, 30))
         kept = {name for name, action in verdicts(entries, keep).items() if action == "keep"}

@@ -2,135 +2,25 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import random
-import select
 import shutil
-import signal
 import subprocess
 import sys
-import termios
-import threading
 import time
-from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.shell.conftest import APART, ROOT, may_mount
+from tests.shell.conftest import APART, may_mount
+from tests.shell.support.update import (
+    GIT,
+    PARTS,
+    Clone,
+    clone,  # noqa: F401  # a fixture
+    refused,
+    template,  # noqa: F401  # a fixture
+)
 from tests.support.stranger import stranger
-
-GIT = {
-    "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null",
-    **{f"GIT_{who}_{what}": "a@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-}  # fmt: skip
-PARTS = 40  # files that all say which version they are of
-
-
-@dataclass
-class Clone:
-    """A clone of what the chain needs, with a space in its path; `there` is where somebody else works."""
-
-    here: Path
-    there: Path
-
-    def git(self, *words: str, at: Path | None = None) -> str:
-        command = ["git", "-C", str(at or self.here), *words]
-        return subprocess.run(
-            command, env={**os.environ, **GIT}, check=True, capture_output=True, text=True
-        ).stdout.strip()
-
-    def push(self, *flags: str, **files: str) -> str:
-        """Somebody else's commit, pushed; its id. `a__b_txt` is a-b.txt."""
-        for name, text in files.items():
-            (self.there / name.replace("__", "-").replace("_txt", ".txt")).write_text(text)
-        self.git("add", "-A", at=self.there)
-        self.git("commit", "-qm", f"change {', '.join(files)}", at=self.there)
-        self.git("push", "-q", *flags, at=self.there)
-        return self.git("rev-parse", "HEAD", at=self.there)
-
-    def version(self, number: int) -> str:
-        """A commit in which every part holds `number`; one file comes, one goes, one changes its folder."""
-        for part in range(PARTS):
-            (self.there / f"parts/{part}").write_text(f"{number}\n")
-        for old in self.there.glob("parts/only-*"):
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-        new = self.there / f"parts/only-{number % 3}"
-        if number % 2:
-            new.mkdir()
-            new = new / "inside"
-        new.write_text(f"{number}\n")
-        return self.push()
-
-    def env(self, **more: str) -> dict[str, str]:
-        return {"PATH": os.environ["PATH"], "HOME": "/", "PYTHONBIN": sys.executable, **GIT, **more}
-
-    def update(self, *words: str, **env: str) -> tuple[int, str, str]:
-        """Exit code, what the log has of it, and the head after it."""
-        for log in (self.here / "logs").glob("update_*.log"):
-            log.unlink()
-        done = subprocess.run(
-            [self.here / "batch/update_from_git.sh", *words], env=self.env(**env), cwd="/", stdin=subprocess.DEVNULL,
-            capture_output=True,
-        )  # fmt: skip
-        logs = "".join(path.read_text() for path in (self.here / "logs").glob("update_*.log"))
-        return done.returncode, logs, self.git("rev-parse", "HEAD")
-
-    def directly(self, *words: str) -> list[str]:
-        """The work of it, without the chain: what is killed."""
-        return [sys.executable, "-I", "-S", str(self.here / "jobs/update"), *words]
-
-    def which(self) -> int:
-        """The version that a job finds, whatever happened before: all parts of one, and git agrees."""
-        look = "cat parts/[0-9]* | sort -u; cat parts/only-* parts/only-*/* 2>/dev/null || true"
-        chain = [self.here / "jobs/run_with_lock.sh", "--name", "look", "bash", "-c", look]
-        done = subprocess.run(chain, env=self.env(), cwd=self.here, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        number, same = done.stdout.split()
-        assert number == same
-        assert self.git("status", "--porcelain") == ""
-        assert self.git("show", "HEAD:parts/0") == number
-        return int(number)
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a clone, of where it came from, and of where somebody else works."""
-    folder = tmp_path_factory.mktemp("clone")
-    there, origin, here = folder / "there", folder / "origin.git", folder / "my clone"
-    for name in ("batch", "jobs", "utils", "config"):
-        shutil.copytree(
-            ROOT / name, there / name, ignore=shutil.ignore_patterns("__pycache__", "desk*", "env.local.sh")
-        )
-    (there / "parts").mkdir()
-    (there / "requirements-nas.txt").write_text("# none\n")
-    (there / "secret").mkdir()
-    (there / "secret/README.md").write_text("keys\n")
-    (there / ".env.example").write_text("KEY=\n")
-    (there / ".gitignore").write_text("/logs/\n/.locks/\n/.venv\n/.venvs/\n__pycache__/\n/config/desk.yaml\n/data/\n")
-    made = Clone(here=here, there=there)
-    made.git("init", "-q", "-b", "main", at=there)
-    made.git("add", "-A", at=there)
-    made.git("commit", "-qm", "begin", at=there)
-    made.git("clone", "-q", "--bare", str(there), str(origin), at=folder)
-    made.git("remote", "add", "origin", f"file://{origin}", at=there)
-    made.git("fetch", "-q", at=there)
-    made.git("branch", "-q", "--set-upstream-to=origin/main", at=there)
-    made.git("clone", "-q", f"file://{origin}", str(here), at=folder)
-    return folder
-
-
-@pytest.fixture
-def clone(template: Path, tmp_path: Path) -> Clone:
-    for name in ("there", "origin.git", "my clone"):
-        shutil.copytree(template / name, tmp_path / name, symlinks=True)
-    made = Clone(here=tmp_path / "my clone", there=tmp_path / "there")
-    for each in (made.here, made.there):
-        made.git("remote", "set-url", "origin", f"file://{tmp_path}/origin.git", at=each)
-    return made
 
 
 def test_a_step_forward_is_taken_and_what_is_yours_is_not_touched(clone: Clone) -> None:
@@ -202,14 +92,6 @@ def test_packages_that_cannot_be_installed_leave_the_old_version_and_its_package
     assert (code, head) == (1, before)
     assert "not updated: the packages of the new version cannot be installed: ERROR: No matching distribution" in log
     assert not list((clone.here / ".venvs").iterdir())
-
-
-def refused(clone: Clone, *told: str, **env: str) -> None:
-    before = clone.git("rev-parse", "HEAD")
-    code, log, head = clone.update(**env)
-    assert (code, head) == (78, before), log
-    for each in told:
-        assert each in log
 
 
 def test_what_is_no_plain_step_is_refused_by_name_with_its_cure_and_the_head_stays(clone: Clone) -> None:
@@ -324,157 +206,3 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_written(clone: C
     command = [*APART, "bash", "-c", script, "-", str(small), str(clone.here), sys.executable]
     done = subprocess.run(command, env=clone.env(), capture_output=True, text=True)
     assert done.returncode == 78 and "the disk is too small: " in done.stderr, done.stderr
-
-
-def test_to_a_tag_and_only_what_is_signed(clone: Clone, tmp_path: Path) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
-    (tmp_path / "signers").write_text("a@example.com " + (tmp_path / "key.pub").read_text())
-    first = clone.push(a_txt="1")
-    clone.git("tag", "v1", at=clone.there)
-    clone.push(b_txt="2")
-    clone.git("push", "-q", "--tags", at=clone.there)
-    signers = {"UPDATE_SIGNERS": str(tmp_path / "signers")}
-    refused(clone, "is not signed by anybody in", **signers)
-    assert clone.update("--to", "v1")[::2] == (0, first)
-    for name in ("v9", "v1~0", "v1^{commit}", "-v1", "../heads/main"):
-        code, log, _ = clone.update("--to", name)
-        assert code == 78 and f"there is no tag '{name}' there" in log
-    for name, value in (("gpg.format", "ssh"), ("user.signingkey", f"{tmp_path}/key.pub"), ("commit.gpgsign", "true")):
-        clone.git("config", name, value, at=clone.there)
-    signed = clone.push(c_txt="3")
-    clone.git("tag", "plain", at=clone.there)  # no object of its own: the commit's signature counts
-    clone.git("tag", "-s", "-m", "a tag", "v2", at=clone.there)
-    clone.git("update-ref", "refs/tags/v3", "refs/tags/v2", at=clone.there)  # by another name than was signed
-    clone.git("push", "-q", "--tags", at=clone.there)
-    assert clone.update("--check", "--to", "plain", **signers)[0] == 64
-    code, log, _ = clone.update("--to", "v3", **signers)
-    assert code == 78 and "what is published as tag 'v3' is the tag 'v2'" in log
-    assert clone.update("--to", "plain", **signers)[::2] == (0, signed)
-    assert clone.update("--to", "v2", **signers)[0] == 0
-    assert clone.update(**signers)[::2] == (0, signed)
-    fake = tmp_path / "gpg"  # prints what gpg prints of a good signature of any key that it knows
-    good = "[GNUPG:] NEWSIG\n[GNUPG:] GOODSIG AAAAAAAAAAAAAAAA them\n[GNUPG:] TRUST_ULTIMATE 0 pgp"
-    armour = "-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----"
-    fake.write_text(
-        f"#!/bin/sh\ncat >/dev/null\ncase \"$*\" in *--verify*) echo '{good}' ;; *)\n"
-        "printf '\\n[GNUPG:] SIG_CREATED x\\n' >&2\n"
-        f"echo '{armour}' ;; esac\n"
-    )
-    fake.chmod(0o755)
-    clone.git("config", "gpg.program", str(fake))
-    for name, value in (("gpg.format", "openpgp"), ("gpg.program", str(fake)), ("user.signingkey", "them")):
-        clone.git("config", name, value, at=clone.there)
-    clone.push(d_txt="4")
-    clone.git("verify-commit", "origin/main", at=clone.there)
-    refused(clone, "is not signed by anybody in", **signers)
-
-
-def test_tags_with_the_name_of_a_branch_here_or_over_there_mislead_neither_update_nor_rollback(clone: Clone) -> None:
-    before, newest = clone.git("rev-parse", "HEAD"), clone.push(a_txt="1")
-    clone.git("switch", "-q", "-c", "theirs", at=clone.there)
-    clone.push("--set-upstream", "origin", "theirs", b_txt="of nobody's branch")
-    for name in ("main", "origin/main"):  # git takes a tag first, where a name is short
-        clone.git("tag", name, at=clone.there)
-    clone.git("push", "-q", "--tags", at=clone.there)
-    assert clone.update()[::2] == (0, newest)
-    assert clone.update("--rollback")[::2] == (0, before)
-    assert clone.git("status", "--porcelain") == ""
-
-
-def test_jobs_that_run_are_waited_for_and_the_update_is_tried_later(clone: Clone) -> None:
-    clone.version(1)
-    before = clone.git("rev-parse", "HEAD")
-    chain = [clone.here / "jobs/run_with_lock.sh", "--name", "long", "bash", "-c", "echo runs; exec sleep 60"]
-    job = subprocess.Popen(chain, env=clone.env(), cwd=clone.here, stdout=subprocess.PIPE)
-    assert job.stdout is not None and job.stdout.readline() == b"runs\n"
-    code, log, head = clone.update(UPDATE_WAIT_S="0.3")
-    assert (code, head) == (75, before) and "not updated: jobs were at work all the time" in log
-    job.terminate()
-    job.communicate()
-    assert clone.update()[0] == 0 and clone.which() == 1
-
-
-def killed(clone: Clone, kills: int) -> None:
-    """Kill updates and rollbacks at chosen moments: a job then finds the old version or the new one, whole."""
-    seeded, inside, older = random.Random(20261129), 0, 0
-    clone.version(1)
-    assert clone.update()[0] == 0
-    for number in range(2, kills + 2):
-        before = clone.which()
-        words = ["--rollback"] if number % 4 == 0 else []
-        if not words:
-            clone.version(number)
-        child = subprocess.Popen(
-            clone.directly(*words), env=clone.env(), cwd="/", process_group=0,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        if number % 3:  # among the renames
-            while not (clone.here / ".locks/update.plan").exists() and child.poll() is None:
-                pass
-            time.sleep(seeded.uniform(0, 0.03))
-        else:
-            time.sleep(seeded.uniform(0, 0.5))
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        time.sleep(0.05)  # a git that it has started ends by itself
-        inside += (clone.here / ".locks/update.plan").exists()
-        found = clone.which()
-        assert found in {before, older if words else number}
-        older = before if found != before else older
-        assert not (clone.here / ".locks/update.plan").exists()
-        (clone.here / ".git/index.lock").unlink(missing_ok=True)
-    assert inside
-
-
-def test_killed_among_its_renames_the_next_job_finds_one_version_whole(clone: Clone) -> None:
-    killed(clone, 5)
-
-
-@pytest.mark.torture
-def test_killed_at_each_of_two_hundred_and_fifty_moments_one_version_runs(clone: Clone) -> None:
-    killed(clone, 250)
-
-
-def test_a_remote_that_cannot_be_had_is_a_skip_and_nobody_is_asked_for_a_password(clone: Clone) -> None:
-    clone.git("remote", "set-url", "origin", "file:///no/such/place.git")
-    code, log, _ = clone.update()
-    assert code == 0 and "[SKIP] external-data-unavailable (guarded)" in log and "skip:network" in log
-    done = subprocess.run(clone.directly(), env=clone.env(), cwd="/", capture_output=True, text=True)
-    assert done.returncode == 69 and "not updated: 'origin' cannot be had" in done.stderr
-    clone.git("remote", "set-url", "origin", "ssh://git@127.0.0.1/place.git")
-    clone.git("config", "core.sshCommand", "echo key=mine >&2; false")  # a key of its own, as deploy keys have
-    done = subprocess.run(clone.directly(), env=clone.env(), cwd="/", capture_output=True, text=True)
-    assert done.returncode == 69
-    assert "'origin' cannot be had: key=mine. Try" in done.stderr  # not git's last words of three lines
-
-
-class AsksForPassword(BaseHTTPRequestHandler):
-    """A server of git that lets nobody in without a name and a password."""
-
-    def do_GET(self) -> None:
-        self.send_response(401)
-        self.send_header("WWW-Authenticate", 'Basic realm="git"')
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: what is asked stands in the test."""
-
-
-def test_a_remote_that_wants_a_password_is_a_skip_at_once_also_where_there_is_a_terminal(clone: Clone) -> None:
-    before, (here, there) = clone.git("rev-parse", "HEAD"), pty.openpty()
-    with HTTPServer(("127.0.0.1", 0), AsksForPassword) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        clone.git("remote", "set-url", "origin", f"http://127.0.0.1:{server.server_port}/x.git")
-        done = subprocess.run(
-            [clone.here / "batch/update_from_git.sh"], env=clone.env(no_proxy="127.0.0.1"), cwd="/", stdin=there,
-            capture_output=True, timeout=60, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        )  # fmt: skip
-        server.shutdown()
-    asked = os.read(here, 4096) if select.select([here], [], [], 0)[0] else b""
-    os.close(there)
-    os.close(here)
-    logs = "".join(path.read_text() for path in (clone.here / "logs").glob("update_*.log"))
-    assert done.returncode == 0 and "[SKIP] external-data-unavailable (guarded)" in logs, (done, logs)
-    assert "terminal prompts disabled" in logs and clone.git("rev-parse", "HEAD") == before
-    assert b"Username" not in asked and b"assword" not in asked

@@ -39,7 +39,7 @@ KERNEL_STATE = kernel.STATE  # `equity_loop` has a STATE of its own
 MONEY, SHARES, WORTH, DAY_WORTH, DAY, ENDED = range(6)  # the purse: what it holds, since when, how many trades ended
 PURSE = 6
 TRADE_STOP, TRADE_EXIT_PRICE, TRADE_REASON = 4, 6, 7  # of a trade row as the kernel writes it
-# What is told of a bar, by numbers of TOLD in `core`: the kernel's exits (1 to 6), and
+# The code of a bar, by numbers of TOLD in `core`: the kernel's exits (1 to 6), and
 FILLED, DROPPED, FEW_BARS, CADENCE, FEATURES, NO_SIGNAL, HOLDING, ENTERING, LEAVING, TIMED, KILLING = range(7, 18)
 # What is done at its close, by numbers of ACTIONS in `core`.
 STAY_OUT, STAY_IN, GO_LONG, GO_SHORT, GO_OUT, TURN_LONG, TURN_SHORT, SKIP = range(8)

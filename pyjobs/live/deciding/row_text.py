@@ -44,7 +44,7 @@ from utils.native import Bytes, Floats, Ints
 
 DASH, UNKNOWN, BAR = 45, 63, 124
 WHOLE_LIMIT = 9007199254740992.0  # 2^53
-KILLED, FLATTENED, FORBIDDEN, TOLD_BROKE = 1, 2, 4, 8  # bits of what stands in `blocked_by`; a skip told: times 16
+KILLED, FLATTENED, FORBIDDEN, TOLD_BROKE = 1, 2, 4, 8  # bits of what stands in `blocked_by`; a reported skip: times 16
 PREFIX, IDENTITY, FLAT, LAST, FIRST_SIDE, FIRST_ACTION, FIRST_TOLD = 0, 1, 2, 3, 5, 7, 15  # numbers of labels
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from pyjobs.market.bars import DAY_MS, TIMEFRAME_MS, TIMEFRAMES
@@ -37,9 +38,11 @@ def of_instrument(instrument: Instrument, markets: list[str]) -> Iterator[tuple[
         folder_name(instrument.symbol)
     except BadDataError as error:
         yield "symbol", "the symbol is empty" if not instrument.symbol else str(error)
+    if instrument.symbol != instrument.symbol.strip():
+        yield "symbol", f"{instrument.symbol!r} begins or ends with a blank"
     for field in ("symbol", "name", "group", "file", "currency"):
         if not is_plain(text := getattr(instrument, field)):
-            yield field, f"{quoted(text, 80)!r} holds characters that cannot be printed"
+            yield field, f"'{quoted(text, 80)}' holds characters that cannot be printed"
     if not _EXCHANGE.fullmatch(instrument.exchange):
         yield "exchange", f"{instrument.exchange!r} is not a plain name: letters, digits, `_` and `-` only"
     if instrument.market not in markets:
@@ -66,7 +69,7 @@ def of_member(instrument: Instrument) -> tuple[str, str] | None:
         return "symbol", f"{symbol[:LONGEST_SYMBOL]!r} is no symbol"
     for field in ("name", "group"):
         if not is_plain(text := getattr(instrument, field)):
-            return field, f"{quoted(text, 80)!r} holds characters that cannot be printed"
+            return field, f"'{quoted(text, 80)}' holds characters that cannot be printed"
     if not 0 <= instrument.lot < float("inf"):
         return "lot", f"is a quantity, 0 for the market's own; is {instrument.lot:g}"
     return None
@@ -89,9 +92,14 @@ def of_pairs(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
 
 
 def of_twins(instruments: Sequence[Instrument]) -> Iterator[tuple[int, str]]:
-    """(which one, what about its `symbol`): providers read aapl as AAPL, which would be the same share twice."""
+    """(which one, what about its `symbol`): providers read aapl as AAPL, which would be the same share twice; and of
+    two that are written in the same letters, in another form of Unicode, nobody could say which one a line is about."""
     seen: dict[tuple[str, str, str], str] = {}
     for i, each in enumerate(instruments):
+        if not each.symbol.isascii():
+            plain = unicodedata.normalize("NFC", each.symbol)
+            if seen.setdefault((each.exchange, plain, each.timeframe), each.symbol) != each.symbol:
+                yield i, f"{each.symbol!r} is written in the letters of another one, in another form of Unicode"
         if each.fetched:
             earlier = seen.setdefault((each.exchange, each.symbol.casefold(), each.timeframe), each.symbol)
             if earlier != each.symbol:

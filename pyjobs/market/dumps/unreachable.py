@@ -9,7 +9,7 @@ from pathlib import Path
 
 from utils.files.in_time import within
 
-LISTS_S = 5.0  # a folder that answers at all has said by then what it is
+LISTS_S = 5.0  # a folder that answers at all has answered by then
 SLOW_FILES = 2  # of one folder: the third is not waited for
 
 

@@ -15,7 +15,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES
 from pyjobs.market.store.merge import joined
 
-MOST = 200  # stretches that are told apart; of more the nearest two become one
+MOST = 200  # separate stretches; of more the nearest two become one
 
 
 def note(store: BarStore, key: SeriesKey, market: str, window: Window) -> int:

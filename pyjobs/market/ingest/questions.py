@@ -16,7 +16,7 @@ from pyjobs.market.ingest.series_source import SeriesSource
 from pyjobs.market.providers import BarRequest, ConfirmedEmpty, Fetched, units
 from pyjobs.market.providers.units import Step
 from pyjobs.market.store.bar_store import BarStore
-from pyjobs.market.store.basis import CHANGED, rescaled
+from pyjobs.market.store.basis import CHANGED, rescaled, volumes_moved
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within, without
 from pyjobs.market.store.merge import joined
 from pyjobs.market.store.names import symbol_of
@@ -150,7 +150,9 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
         empty = within(empty, begins, last)
     looks.confirmed(store, key, without(empty, before.empty), now_ms)  # first: a kill in between loses no date
     revised = before.revised_by(bars)
-    found_news = news.of_answer(looks.load(store, key) if known else None, fetched, bars, news.about_revised(revised))
+    found_news = news.of_answer(
+        looks.load(store, key) if known else None, fetched, bars, before.about(key, bars, revised)
+    )
     found_news.note(store, key)  # and no line to print
     changed = store.write(
         key, bars, provider=about.provider, adjusted=about.adjusted, empty=empty,
@@ -170,11 +172,10 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
 
 
 def _waits(key: SeriesKey, step: Step) -> str:
-    named = f"--exchange {key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
     return (
         f"{key}: {step.text} than those that are stored, and its provider lists no split. What is stored stays, and "
         "nothing newer is taken until the provider mends it or you say what it is: python -m pyjobs.ingest "
-        f"{named} --resume --step unit (another unit: stored prices are put into it; split: their volumes, too; "
+        f"{key.flags} --resume --step unit (another unit: stored prices are put into it; split: their volumes, too; "
         "traded: the price has moved so far)"
     )
 
@@ -196,6 +197,15 @@ class _Stored:
             for name in COLUMNS
         ]
         return np.asarray(shared[~np.logical_and.reduce(same)], np.int64)
+
+    def about(self, key: SeriesKey, new: Bars, revised: IntArray) -> tuple[str, ...]:
+        """The sentences about those, whose volumes may have been stored in another unit by an older version."""
+        moved = volumes_moved(self.bars.slice(0, self.final), new)
+        of_volumes = () if moved is None else (
+            f"volumes up to the bar of {utc_text(moved[1])} come {moved[0]:g} times as high: contracts before? "
+            f"Older ones are so still: python -m pyjobs.ingest {key.flags} --start TIME fetches them anew",
+        )  # fmt: skip
+        return (*news.about_revised(revised), *of_volumes)
 
 
 def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _Stored:

@@ -1,4 +1,4 @@
-"""Prices in another unit than those around them: pence in pounds, or a split or a new currency that nobody tells.
+"""Prices in another unit than those around them: pence in pounds, or an unlisted split or new currency.
 
 A share may come in pence for some days, in single rows in the middle of its history, or in one of a row's prices; all
 were seen at Yahoo (https://github.com/ranaroussi/yfinance/issues/1531 and 552). Whether such a step is a change of
@@ -105,9 +105,9 @@ def newest_in_another_unit(fetched: Fetched) -> str:
 def in_stored_unit(fetched: Fetched, old: Bars, *, traded_ms: int = 0) -> tuple[Fetched, Step | None]:
     """`fetched` in the unit of `old`, the stored bars of its stretch and the one before it; and what waits of it.
 
-    Rows of which nothing stored tells the unit are left out: `untrue`, or the newest of them a `Step`, but those from
-    `traded_ms` on, which a person has said were traded so. An answer that is as a whole in one other unit stays as it
-    is: all of the series moves then.
+    Rows with a unit that no stored bar shows are left out: `untrue`, or the newest of them a `Step`, but those from
+    `traded_ms` on, which a person has confirmed as traded so. An answer that is as a whole in one other unit stays as
+    it is: all of the series moves then.
     """
     bars = fetched.bars
     if fetched.adjusted == "raw" or not len(old) or not len(bars):
@@ -137,8 +137,8 @@ def _by_stored(
 ) -> tuple[IntArray, IntArray, npt.NDArray[np.bool_]]:
     """By row the tens by which its prices, and its volume, are put into the stored unit, and whether that is known.
 
-    Rows of one level are told by the times that are stored, too. Where none is as stored, the newest known stay as
-    they come.
+    Rows of one level are recognised by the times that are stored, too. Where none is as stored, the newest known stay
+    as they come.
     """
     _, at_old, at_new = np.intersect1d(old.ts_ms, bars.ts_ms, assume_unique=True, return_indices=True)
     at_old, at_new = at_old[good[at_new]], at_new[good[at_new]]

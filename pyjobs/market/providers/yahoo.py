@@ -21,7 +21,7 @@ NEVER_SPLIT = ("", "INDEX", "CURRENCY", "CRYPTOCURRENCY", "FUTURE")
 """Kinds, in Yahoo's words, whose prices are what was traded; and an answer that names none."""
 """BRK.B, as Alpaca and the exchange itself have it."""
 SOON_MENDED_MS = 10 * 86_400_000  # rows without prices are filled within days; an older one may stay as it is for ever
-GAP_S = 0.1  # between two charts: nobody publishes a limit, and a burst is what is banned first
+GAP_S = 0.1  # between two charts: no limit is published, and a burst is what is banned first
 
 
 class Yahoo(Remote):

@@ -69,3 +69,25 @@ def rescaled(key: SeriesKey, old: Bars, bars: Bars, *, adjusted: bool) -> bool:
             "another instrument under this name? Nothing was stored (move the series away to take the new prices)"
         )
     return False
+
+
+def volumes_moved(old: Bars, new: Bars) -> tuple[float, int] | None:
+    """By which factor the volumes of `new` are those of `old` on the same closes, and up to which time that is so.
+
+    None where that is so of fewer than three bars, or of others than the oldest that both have.
+    """
+    shared, at_old, at_new = np.intersect1d(old.ts_ms, new.ts_ms, assume_unique=True, return_indices=True)
+    traded = (old.volume[at_old] > 0) & (new.volume[at_new] > 0)
+    shared, at_old, at_new = shared[traded], at_old[traded], at_new[traded]
+    ratio = new.volume[at_new] / old.volume[at_old]
+    count = int((np.abs(ratio - 1) > RESCALED).sum())
+    moved, known = ratio[:count], old.close[at_old[:count]]
+    if (
+        count < 3
+        or abs(moved[0] - 1) <= RESCALED
+        or np.ptp(moved) > CHANGED * moved[0]
+        or np.unique(old.volume[at_old[:count]]).size < 3
+    ):
+        return None
+    same = np.allclose(known, new.close[at_new[:count]], rtol=CHANGED, atol=0.0)
+    return (float(moved[0]), int(shared[count - 1])) if same else None

@@ -6,7 +6,7 @@ Where the base is not the close of the session before, something has happened to
   that of the numbers (a split of 5:1 at 558 000 won is 0.2, although the base is rounded to 112 000); else it is base
   over last close: a rights or bonus issue, whose shares are listed weeks later. Dividends in cash are not in the base.
   - `first`, `auctioned`, `unexplained`: listed, not worked in; the user's own file can add their kind. `first` is a
-  symbol's first session: its base is the price of its issue. `auctioned`: nobody traded the session before, and the
+  symbol's first session: its base is the price of its issue. `auctioned`: no trade in the session before, and the
   base is what the opening auction made it (the open itself), or lies outside LOWEST to 1 times the last close: a
   relisting after a demerger, a merger or a capital reduction. `unexplained`: it was traded, and the base rose, or fell
   below LOWEST.

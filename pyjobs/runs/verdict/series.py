@@ -103,8 +103,7 @@ def _still_well(store: BarStore, key: SeriesKey, market: str, well: Check, now_s
         each = [f"{utc_text(int(times[0]))} to {utc_text(int(times[-1]))}" for times in lost]
         lines.append(
             f"{sum(times.size for times in lost)} bars from {first_of(each, FEW_LOST)} can no longer be had; import "
-            "them from a file, or take them for lost: python -m pyjobs.gap_repair --accept-lost --exchange "
-            f"{key.exchange} --symbol {key.symbol} --timeframe {key.timeframe}"
+            f"them from a file, or take them for lost: python -m pyjobs.gap_repair --accept-lost {key.flags}"
         )
     return Check(well.name, "WARN", "; ".join(lines), "data") if lines else well
 

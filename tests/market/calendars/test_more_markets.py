@@ -104,4 +104,4 @@ def test_another_market_of_the_library_is_added_by_name_and_built(
     assert run(build_calendars.main, ["--folder", str(tmp_path), "--add", "XWBO"]) == ExitCode.USAGE
     assert "has it" in capsys.readouterr().err
     assert run(build_calendars.main, ["--folder", str(tmp_path), "--add", "XNONE"]) == ExitCode.USAGE
-    assert "knows no market 'XNONE'" in capsys.readouterr().err
+    assert "has no market 'XNONE'" in capsys.readouterr().err

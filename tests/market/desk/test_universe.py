@@ -64,6 +64,14 @@ def test_one_share_in_two_spellings_is_refused_where_a_provider_takes_both_for_t
     assert told.startswith("desk.yaml:6: universe[1].symbols[1]: 'aapl' is 'AAPL' in other letters")
 
 
+def test_two_symbols_that_nobody_can_tell_apart_are_refused(home: Path) -> None:
+    two = 'instruments: [{symbol: "Caf\u00e9", exchange: YAHOO}, {symbol: "Cafe\u0301", exchange: YAHOO}]\n'
+    assert "is written in the letters of another one" in refused(home, two)
+    assert len(load_desk(desk(home, two.replace("Caf\u00e9", "Caf\u00e8"))).instruments) == 2
+    blank = 'instruments: [{symbol: " AAPL", exchange: YAHOO}]\n'
+    assert "' AAPL' begins or ends with a blank" in refused(home, blank)
+
+
 def test_a_file_is_gone_on_from_only_where_the_desk_is_about_today_and_both_are_of_one_basis(home: Path) -> None:
     def fetched(extra: str, session: str = "last_closed") -> bool:
         rest = f"session: {session}\ninstruments: [{{symbol: X, exchange: YAHOO, file: x.csv{extra}}}]\n"

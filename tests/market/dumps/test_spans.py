@@ -64,7 +64,8 @@ TOGETHER += [
     ("1022024 1032024", "mdy", ["2024-01-02", "2024-01-03"]),
     ("02012024 03012024", "dmy", ["2024-01-02", "2024-01-03"]),
 ]
-TOGETHER += [("12252023", "", ["2023-12-25"])]
+TOGETHER += [("12252023", "", ["2023-12-25"]), ("240116 240117", "ymd", ["2024-01-16", "2024-01-17"])]
+TOGETHER += [("010224 010324", "mdy", ["2024-01-02", "2024-01-03"])]
 
 
 def test_days_months_and_years_run_together_are_dates_and_no_epochs_of_1970(
@@ -75,5 +76,7 @@ def test_days_months_and_years_run_together_are_dates_and_no_epochs_of_1970(
         assert [each[:10] for each in closes(dump)] == [f"{day[:8]}{int(day[8:]) + 1:02}" for day in right], text
     with pytest.raises(NightdeskError, match="'01/02/2024' may be day/month or month/day: set `dates: dmy`"):
         read(tmp_path / "x.csv", hours, rows(["01022024", "01032024"]))
+    with pytest.raises(NightdeskError, match=r"240116 is no epoch .*set `dates:`"):
+        read(tmp_path / "x.csv", hours, rows(["240116", "240117"]))
     with pytest.raises(NightdeskError, match="'25/01/2024' is no date by `dates: mdy`"):
         read(tmp_path / "x.csv", hours, rows(["25012024", "26012024"]), dates="mdy")

@@ -50,7 +50,17 @@ def test_a_title_that_is_no_code_is_left_out(hours: dict[str, MarketHours], tmp_
     assert [found.what for found in dump.cleaned] == ["line before the table: left out"]
 
 
-@pytest.mark.parametrize("title", ["BTCUSDT 1h", "EURUSD,Daily", "005930 일별", "삼성전자 일별시세", "Apple Inc."])
+@pytest.mark.parametrize(
+    "title",
+    [
+        "BTCUSDT 1h",
+        "EURUSD,Daily",
+        "005930 일별",
+        "삼성전자 일별시세",
+        "Apple Inc.",
+        "SAP SE (WKN: 716460, ISIN: DE0007164600)",
+    ],
+)
 def test_a_title_of_another_kind_of_instrument_is_refused(
     hours: dict[str, MarketHours], tmp_path: Path, title: str
 ) -> None:

@@ -255,6 +255,7 @@ NAMED = [
     ("ETHUSDT-1d.csv", "BTCUSDT", "refused"),
     ("BINANCE_ETHUSDT, 60.csv", "BTCUSDT", "refused"),
     ("MSFT.csv", "AAPL", "refused"),
+    ("Download Data - STOCK_US_XNAS_MSFT.csv", "AAPL", "refused"),
     ("000660.csv", "005930", "refused"),
     ("qqq_d.csv", "AAPL", 0),
     ("desks_d.csv", "AAPL", "refused"),

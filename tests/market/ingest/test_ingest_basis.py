@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from pyjobs.market.bars import SeriesKey
 from pyjobs.market.ingest import backfill
 from pyjobs.market.providers import Refused
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.market.store.basis import volumes_moved
 from pyjobs.market.store.merge import same_bars
 from tests.market.ingest.support.ingest import (
     DAY_MS,
@@ -136,3 +139,30 @@ def test_a_split_worked_in_days_late_is_noticed_by_the_bars_before_it(store: Bar
     exchange.bars, exchange.now_ms = scaled(bars, before), int(bars.ts_ms[500])
     assert resumed(store, exchange, DAILY).got.rebased
     assert same_bars(store.read(DAILY), scaled(bars, before).slice(0, 501))
+
+
+def test_volumes_that_an_older_version_stored_in_contracts_are_named_with_the_command_that_mends_them(
+    store: BarStore,
+) -> None:
+    bars = walk(60, first_ms=MIDNIGHT_MS, timeframe="1d")
+    contracts = replace(bars, volume=bars.volume * 100)  # of a hundredth of a coin each
+    exchange = MadeUpExchange(contracts, int(bars.ts_ms[50]) + DAY_MS)
+    ranged(store, exchange, MIDNIGHT_MS - 1, int(bars.ts_ms[50]), DAILY)
+    exchange.bars, exchange.now_ms = bars, int(bars.ts_ms[-1]) + DAY_MS
+    told = resumed(store, exchange, DAILY).got.lines
+    assert "come 0.01 times as high" in told[1] and "--symbol SPY --timeframe 1d --start TIME" in told[1]
+    assert not resumed(store, exchange, DAILY).got.revised
+    ranged(store, exchange, MIDNIGHT_MS - 1, exchange.now_ms, DAILY)
+    assert same_bars(store.read(DAILY), bars)
+
+
+def test_volumes_that_are_revised_each_by_itself_are_of_no_other_unit() -> None:
+    bars = walk(9, first_ms=MIDNIGHT_MS, timeframe="1d")
+    for volume, want in (
+        (bars.volume * np.where(np.arange(9) < 4, 0.5, 1.0), (0.5, int(bars.ts_ms[3]))),
+        (bars.volume * np.where(np.arange(9) < 2, 0.5, 1.0), None),  # too few
+        (bars.volume * np.where(np.arange(9) > 4, 0.5, 1.0), None),  # the newest: they were provisional
+        (bars.volume * np.linspace(0.5, 0.6, 9), None),
+    ):
+        assert volumes_moved(bars, replace(bars, volume=volume)) == want
+    assert volumes_moved(bars, replace(bars, volume=bars.volume / 2, close=bars.close * 2)) is None  # a split

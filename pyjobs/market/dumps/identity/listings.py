@@ -1,4 +1,4 @@
-"""Where a symbol is listed, as the marks of vendors beside it say: AAPL.DE, EPA:MC, SAP GY Equity."""
+"""Where a symbol is listed, by the marks that vendors add: AAPL.DE, EPA:MC, SAP GY Equity."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _PAPERS = {
     "preferred": re.compile(_BEFORE + r"([A-Z]{1,5})(?:-P|[./ $-]PR[./ -]?|\$)([A-Z])"),
     "right": re.compile(_BEFORE + r"([A-Z]{1,5})[/-]R[TI]()"),
 }
-"""What a company has beside its shares, as exchanges and vendors write it: GME.WS, BAC-PL, BAC.PRL, BAC$L."""
+"""The other papers of a company, as exchanges and vendors write it: GME.WS, BAC-PL, BAC.PRL, BAC$L."""
 _SHARE = re.compile(_BEFORE + r"([A-Z]{1,5})(?:\.[A-Z]{1,4})?")
 _NUMBER = re.compile(_BEFORE + r"(?:(?:SH|SZ|BJ|HK|KRX)\.?|[AQ])?(\d{1,6}[A-Z]?)(?:[. ][A-Z]{1,4})?")
 _GERMAN = re.compile(r"([A-Z0-9]{2,4})GN?\.(?:DE|F|BE|MU|SG|HM|DU)")  # Reuters': SAPG.DE, SIEGn.DE

@@ -28,7 +28,7 @@ NO_SYMBOLS = frozenset((
     *("kurs", "wert", "schluss", "schlusskurs", "prix", "cours", "valeur", "precio", "valor", "prezzo", "preço"),
     *("종가", "가격", "금리", "환율", "기준가", "기준가격", "매매기준율", "지수"),
     *("終値", "値", "価格", "基準価額", "收盘", "收盘价"),
-    *("gross", "koers", "净值", "单位净值", "цена", "курс", "значение"),
+    *("gross", "koers", "净值", "淨值", "单位净值", "цена", "курс", "значение"),
 ))  # fmt: skip
 """What a column of one value is called that says nothing of whose it is."""
 PRICES = frozenset({"open", "high", "low", "close"})
@@ -87,16 +87,18 @@ def told_above(grid: Grid, instrument: Instrument) -> None:
         return
     titles = [each for line in grid.preamble for each in _titles(line)]
     others = [each for each in titles if _is_anothers(each, instrument)]
-    if others and len(others) == len(titles):
+    if others and all(verdict(each, instrument) != "one" for each in titles):
         grid.about["title"] = others[0]
 
 
 def _titles(line: str) -> list[str]:
-    """The codes and the known names that a line above a table has, beside words that are nobody's."""
+    """The codes and the known names that a line above a table has, and the words that are no symbol's."""
     if _OF_OTHER_THINGS.search(line):
         return []
-    found = _IN_BRACKETS.findall(line)
-    for piece in () if found else _PIECES.split(line):
+    found = _IN_BRACKETS.findall(line) + [
+        each for each in re.findall(r"\b[A-Z]{2}[A-Z0-9]{9}\d\b", line) if is_isin(each)
+    ]
+    for piece in () if _IN_BRACKETS.search(line) else _PIECES.split(line):
         words = [word for word in code_in(piece.strip()).split() if not _is_nobodys(word)]
         text = " ".join(words)
         if (len(words) == 1 and _CODE.fullmatch(text)) or (words and is_known_name(text)):
@@ -112,7 +114,7 @@ def _is_nobodys(word: str) -> bool:
 def _is_anothers(title: str, instrument: Instrument) -> bool:
     """Whether a title is plainly of another instrument: of a known one, a pair or a number also of another kind."""
     whose = verdict(title, instrument)
-    sure = bool(pair_of(title) or re.fullmatch(r"A?\d{6}", title)) or is_known(title)
+    sure = bool(pair_of(title) or re.fullmatch(r"A?\d{6}", title)) or is_known(title) or is_known_name(title)
     return whose == "two" or (sure and (whose == "asked" or (whose == "" and is_known(instrument.symbol))))
 
 
@@ -202,9 +204,9 @@ def _known_symbol(label: str, symbol: str, others: Mapping[str, str]) -> str:
     for each in places:
         if each.lower() not in _COMMON and (mine := next((others[s] for s in spellings(each) if s in others), "")):
             return mine
-    for each in dict.fromkeys((stem, words[0], *(word for word in words[1:] if pair_of(word)))):
+    for each in dict.fromkeys((stem, *(word for word in words if word == words[0] or len(word) > 2))):
         sure = pair_of(each) or re.fullmatch(r"A?\d{6}", each) or (len(each) > 1 and is_known(each))
-        if each == each.upper() and sure and each not in WORDS and compared(each, symbol) == "two":
+        if each == each.upper() and sure and each not in WORDS | NO_CODES and compared(each, symbol) == "two":
             return each
     return ""
 

@@ -119,6 +119,9 @@ def _missing(grid: Grid, missing: Sequence[str]) -> str:
     what = f"no column for {', '.join(missing)}" if grid.unit == "line" else f"no {', '.join(missing)}"
     listed = unexpected(grid.label, ", ".join(names))
     wanted = ", ".join(f"{name}: NAME" for name in missing)
+    if set(OHLC) <= set(missing):
+        one = ", ".join(f"{name}: NAME" for name in missing if name in ("time", "close"))
+        wanted += f"}}`, or where a row has one price `columns: {{{one}"
     return f"{grid.label}: {where}: {what} in {listed}; set `columns: {{{wanted}}}`"
 
 

@@ -24,7 +24,7 @@ ENDS = ("timeperiodend", "closetime", "timeclose", "endat", "endtime", "timeend"
 CLOCKS = frozenset(
     {"시간", "時刻", "時間", "hora", "uhrzeit", "heure", "ora", "время", "saat", "godzina", "tijd", "klockan"}
 )
-"""Names of a time of day, beside a date."""
+"""Names of a time of day, next to a date."""
 PERIOD_WORDS = ("period", "interval", "timeframe", "granularity", "resolution")
 """Names under which a file gives the length of its bars."""
 CODES = (
@@ -38,7 +38,21 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     "time": (
         *("unix", "unixtimestamp", "ts", "mts", *STARTS, "timestamp", "datetime", "dtyyyymmdd", "date", "time"),
         *("tradedate", "observationdate", "t", "day", "candledatetimeutc", "begins", "timeest", "timecet"),
-        *("timelocal", "datum", "날짜", "일자", "거래일", "거래일자", "기준일", "일시", "체결시간", "日付", "日期"),
+        *(
+            "timelocal",
+            "datum",
+            "날짜",
+            "일자",
+            "거래일",
+            "거래일자",
+            "기준일",
+            "기준일자",
+            "基準日",
+            "일시",
+            "체결시간",
+            "日付",
+            "日期",
+        ),
         *("交易日期", "timekey", "tsevent", "datadate", "dates", "date1", "dateymd", "datedmy", "datemdy", "basdt"),
         *("日付け", "дата", "tarih", "data", *ENDS),
         *("기준시간", "기준일시", "时间", "traddt", "fecha"),
@@ -86,7 +100,18 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
         *("mínimo", "mínima", "minimo", "minima", "lwpric"),
     ),
     "close": (
-        *("close", "c", "closeprice", "priceclose", "last", "closelast", "종가", "현재가", "schluss"),
+        *(
+            "close",
+            "closeclosepriceadjustedforsplits",
+            "c",
+            "closeprice",
+            "priceclose",
+            "last",
+            "closelast",
+            "종가",
+            "현재가",
+            "schluss",
+        ),
         *("schlusskurs", "clot", "clôture", "終値", "收盘", "收盤價", "pxlast", "prccd", "prc", "closingprice"),
         *("clpr", "zuletzt", "latest", "收盘价", "цена", "şimdi", "kapanış", "zamknięcie", "zamkniecie", "ostatnio"),
         *("laatst", "slotkoers", "senaste"),
@@ -94,6 +119,7 @@ COLUMN_NAMES: dict[str, tuple[str, ...]] = {  # of several that a file has, the 
     ),
     "adj_close": (
         *("adjclose", "adjustedclose", "adjcloseprice", "closeadj", "adjusted"),
+        "adjcloseadjustedclosepriceadjustedforsplitsanddividendandorcapitalgaindistributions",
         *("수정종가", "수정주가", "調整後終値"),
     ),
     "adj_volume": ("adjvolume", "adjustedvolume"),
@@ -130,13 +156,13 @@ Candidates = Sequence[tuple[int, int]]  # (rank, column)
 
 
 def own_name(name: str, names: Sequence[str]) -> str:
-    """`Close` for pandas' `Close.1` beside a `Close`: two columns had that name."""
+    """`Close` for pandas' `Close.1` next to a `Close`: two columns had that name."""
     match = re.fullmatch(r"(.+)\.\d{1,2}", name)
     return match[1] if match and match[1] in names else name
 
 
 def tickers_among_times(grid: Grid, times: Candidates) -> list[tuple[int, int]]:
-    """Columns `T` that hold words, beside a time `t`: Polygon's tickers of a grouped day."""
+    """Columns `T` that hold words, next to a time `t`: Polygon's tickers of a grouped day."""
     names = grid.names or []
     words = [(rank, at) for rank, at in times if names[at] == "T" and not is_time(_first(grid, at))]
     return words if len(words) < len(times) else []
@@ -167,7 +193,7 @@ def refuse_other_volumes(grid: Grid, candidates: Candidates) -> None:
 def refuse_other_times(grid: Grid, chosen: int, candidates: Candidates, instrument: Instrument) -> None:
     """Raise BadDataError where another column of times is of other days than the one that is taken.
 
-    One that stands still beside it is of when the file was made, and the ends of bars are judged elsewhere.
+    One that stands still next to it is of when the file was made, and the ends of bars are judged elsewhere.
     """
     rows = _sample(grid)
     own = _times(grid, chosen, rows, instrument) if rows else None

@@ -18,7 +18,7 @@ NOT_YET = 0  # the close of a date: its session's, when the calendar has been as
 SATURDAY, SUNDAY = 5, 6
 MANY = 100_000
 NO_ZONE = "no time zone: write Z or +09:00, or epoch seconds, or set `zone:` to the file's clock"
-FEWEST = 3  # rows of which one is told from the others
+FEWEST = 3  # rows of which one differs from the others
 FEW_OFF = 20  # one day of so many may begin at an hour of its own
 Errors = dict[int, str]
 

@@ -30,7 +30,9 @@ def shape_of(grid: Grid, instrument: Instrument) -> PriceFormat | None:
     names = {column(name) for name in grid.names or ()}
     shapes = [each for each in _named_shapes(instrument) if each.header or instrument.layout not in BY_ITS_LOOK]
     for each in shapes:
-        if not (set(each.header) <= names and _begins(grid, each) and set(each.told) <= set(grid.about)):
+        if not (
+            each.header and set(each.header) <= names and _begins(grid, each) and set(each.told) <= set(grid.about)
+        ):
             continue
         if each.preamble and each.preamble not in " ".join(grid.preamble).lower():
             continue

@@ -44,7 +44,7 @@ def refuse_other_spacing(table: Table, source: DumpSource) -> None:
     if left_out.any():
         wrong, table = int((table.wrong >= 0).sum()), table.pick(~left_out)
         if wrong > len(table):
-            return  # those that are left show nothing, and what is wrong with most is said later
+            return  # those that are left show nothing, and what is wrong with most is reported later
     _refuse_several(table, source)
     rising = len(table) > 1 and bool((table.stamp[1:] > table.stamp[:-1]).all())
     stamps = table.stamp if rising else np.unique(table.stamp)

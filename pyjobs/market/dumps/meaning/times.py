@@ -31,6 +31,7 @@ from utils.foreign_text import quoted
 SMALLEST_EPOCH_MS = 1_000_000_000
 MIDNIGHT = r"24:?00(:?00)?"  # of the day that ends
 JULIAN, MATLAB = 2_000_000, 600_000
+SHORT = "day, month and the last two digits of a year"
 YEAR_AND_DAY = 7  # digits: 2024002
 
 
@@ -53,7 +54,7 @@ def times_of(reading: Reading, source: DumpSource, complaints: Complaints) -> St
     grid, shape = reading.grid, reading.shape
     cells = grid.columns[reading.places["time"]]
     cells = without_abbreviations(cells) if source.instrument.zone else cells
-    cells = put_apart(as_dates(cells, source.instrument.timeframe, all_day=source.all_day))
+    cells = put_apart(as_dates(cells, source.instrument.timeframe, all_day=source.all_day), source.instrument.dates)
     order = source.instrument.dates or order_of(cells) or (shape.dates if shape else "")
     st = stamps(cells, order)
     give_back(len(grid))
@@ -118,7 +119,8 @@ def _refuse_small(st: Stamps, reading: Reading, source: DumpSource) -> None:
             seems = "a year and its day" if of_year and "." not in text else _day_count(text.strip())
             seems = "a month, which `timeframe: 1mo` reads" if span_of(text)[0] == "month" else seems
             seems = "a year, and no timeframe is so long" if re.fullmatch(r"(?:19|20)\d\d", text.strip()) else seems
-            what = f"{text} is no epoch ({seems}?): write dates as YYYY-MM-DD"
+            cure = "write dates as YYYY-MM-DD" if seems != SHORT else "set `dates:` (`ymd`, `dmy` or `mdy`)"
+            what = f"{text} is no epoch ({seems}?): {cure}"
             raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[0])}: {reading.name_of('time')}: {what}")
 
 
@@ -126,7 +128,7 @@ def _day_count(text: str) -> str:
     """The program whose count of days a number probably is."""
     value = float(text)
     if re.fullmatch(r"(?:0[1-9]|[12]\d|3[01]){2}\d\d|\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", text):
-        return "day, month and the last two digits of a year"
+        return SHORT
     if value > JULIAN:
         return "a Julian day"
     return "MATLAB's number of a day" if value > MATLAB else "Excel's number of a day"

@@ -22,6 +22,7 @@ _HALF = re.compile(
     r"\d{4}[-/ ]?[HS][12]|[HS][12][-/ ]?(?:\d{4}|\d{2})|[12]H[-/ ]?(?:\d{4}|\d{2})|\d{4}년?\s*[상하]반기"
 )
 _TOGETHER = r"(0?[1-9]|[12]\d|3[01])(0[1-9]|[12]\d|3[01])((?:19|20)\d\d)"
+_SHORT = r"(\d\d)(\d\d)(\d\d)"
 LARGEST = 31_122_099
 
 
@@ -42,10 +43,11 @@ def span_of(text: str) -> tuple[Span, dt.date | None]:
     return "", None
 
 
-def put_apart(cells: Any) -> Any:
+def put_apart(cells: Any, order: str) -> Any:
     """A column of days, months and years run together (01252024, in any order of the first two) as 01/25/2024.
 
-    A column of whole numbers may have lost its first zeros. What is anything else is left.
+    A column of whole numbers may have lost its first zeros. With an `order`, six digits are a date, too (240125). What
+    is anything else is left.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -56,11 +58,13 @@ def put_apart(cells: Any) -> Any:
     if whole and (pc.max(cells).as_py() or 0) > LARGEST:
         return cells
     texts = pc.utf8_trim_whitespace(cells.cast(pa.string()))
-    if not re.fullmatch(_TOGETHER, texts[0].as_py() or ""):
-        return cells
-    if not pc.all(pc.match_substring_regex(pc.fill_null(texts, ""), f"^{_TOGETHER}$")).as_py():
-        return cells
-    return pc.replace_substring_regex(texts, f"^{_TOGETHER}$", r"\1/\2/\3")
+    for shape in (_TOGETHER, _SHORT) if order else (_TOGETHER,):
+        padded = pc.utf8_lpad(texts, width=6, padding="0") if shape == _SHORT and whole else texts
+        if re.fullmatch(shape, padded[0].as_py() or "") and (
+            pc.all(pc.match_substring_regex(pc.fill_null(padded, ""), f"^{shape}$")).as_py()
+        ):
+            return pc.replace_substring_regex(padded, f"^{shape}$", r"\1/\2/\3")
+    return cells
 
 
 def as_dates(cells: Any, timeframe: str, *, all_day: bool) -> Any:

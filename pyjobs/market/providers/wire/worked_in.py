@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-LEAST = 1e-3  # of the price: a smaller one may be lost in rounding; one above the price is told in another unit
+LEAST = 1e-3  # of the price: a smaller one may be lost in rounding; one above the price is in another unit
 NEAR, ALIKE = 12, 0.08  # rows of 17 days, and how far two amounts may lie apart that are one dividend
 LARGE = 0.15  # of the price: one so large must show in the price, too; else its amount is a mistake
 

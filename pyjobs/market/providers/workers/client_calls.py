@@ -175,7 +175,7 @@ def _page_bars(exchange: Any, name: str) -> int:
 
 
 def _believe(exchange: Any, pair: str, timeframe: str) -> None:
-    """Fetch a page that must hold candles; believe the empty answer only if it has the same structure as that page."""
+    """Fetch a page that must hold candles; trust the empty answer only if it has the same structure as that page."""
     empty = json.loads(exchange.last_http_response)
     exchange.fetch_ohlcv(pair, timeframe, limit=CONTROL_BARS)
     fault = doubt(empty, json.loads(exchange.last_http_response))

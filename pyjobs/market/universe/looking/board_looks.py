@@ -2,10 +2,10 @@
 
 A board brings a session of all its shares, so three sessions are six questions. They are put after a night or an end of
 day is published, not by its fetch, which is for what is due. What has changed since, in any of a bar's numbers, is
-noted, then stored, counted and named as every revised bar is, and what its base prices tell is worked out anew; of
+noted, then stored, counted and named as every revised bar is, and what its base prices show is worked out again; of
 every share that came from the exchange, whichever desk has it. A bar that a board has no longer stays. Nothing of it is
-due: a session that cannot be looked at is said, asked for again after an hour, a day, a week and a month, and then
-stands.
+due: a session that cannot be looked at is named, asked for again after an hour, a day, a week and a month, and then
+final.
 """
 
 from __future__ import annotations
@@ -192,8 +192,8 @@ def _as_now(was: listings.Listed, rows: Mapping[str, BoardRow]) -> listings.List
 
 
 def _keep_changes(boards: Boards, sources: Sources, days: Sequence[BoardDay], changed: set[str]) -> None:
-    """Work out anew what base prices say of these shares, on the session and on the one after it, where both days of a
-    comparison are there; what is known of the others stays."""
+    """Work out again what base prices show of these shares, on the session and on the one after it, where both days
+    of a comparison are there; the entries of the others stay."""
     session, calendar = days[0].session, trading_day.load(boards.market)
     before, after = calendar.previous_session(session).date, calendar.next_session(session).date
     found, anew = list[BaseChange](), set[tuple[str, dt.date]]()

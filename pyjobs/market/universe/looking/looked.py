@@ -77,7 +77,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     pages: dict[str, Found] = {}
 
     def page_of(self, desk: str) -> Found:
-        """What is to be said on the next page of a desk."""
+        """The lines for the next page of a desk."""
         return self.pages.get(desk, self.for_page)
 
 
