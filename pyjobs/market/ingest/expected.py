@@ -95,7 +95,7 @@ def _period_ends(
 def are_from_open(market: str, timeframe: str, ts_ms: IntArray) -> bool:
     """Whether bars with these closes are counted from the open: Yahoo's hours of New York run from half past nine.
 
-    Of a market with a lunch half of them may be whole hours all the same: Tokyo's run from nine and half past twelve.
+    In a market with a lunch half of them may be whole hours all the same: Tokyo's run from nine and half past twelve.
     """
     if market == ROUND_THE_CLOCK or not is_intraday(timeframe):
         return False
