@@ -144,7 +144,7 @@ def _close_of(desk: Desk, session: dt.date | None) -> int | None:
 def mark_published(run: Path, desk: Desk) -> None:
     """What fetch.json of a published `run` says of series and looks is noted no more; a night's fetch leaves it noted.
 
-    So a night that dies after its fetch has it said by the next one. A note that cannot be removed is printed again.
+    So after a night that dies after its fetch the next one prints it. A note that cannot be removed is printed again.
     """
     try:
         fetch = msgspec.json.decode(os_files.held_bytes(run / REPORT), type=Fetch)
