@@ -14,6 +14,7 @@ from pyjobs.market.desk import open_desk
 from pyjobs.market.desks import desk_path, flag_for
 from pyjobs.market.universe.history_by_board import SESSIONS_A_JOB
 from pyjobs.reporting.fetches.bring_up_to_date import begun, bring_up_to_date, is_fetched
+from pyjobs.runs.run_folder import BUILDING
 from utils import paths
 from utils.errors import UsageError
 from utils.exit_codes import ExitCode
@@ -33,7 +34,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         named = flag_for(path, paths.config_dir())
         print(f"desk {desk.name}: nothing is fetched; its prices come from files: python -m pyjobs.import_bars{named}")
         return ExitCode.OK
-    verdict = bring_up_to_date(desk, job, session=args.session, out=args.out, all_missing=args.all_missing)
+    of_night = args.out is not None and args.out.name.startswith(BUILDING)  # which marks its lines when it is published
+    verdict = bring_up_to_date(
+        desk, job, session=args.session, out=args.out, all_missing=args.all_missing, page=of_night
+    )
     error = verdict.error()
     if error is not None:
         raise error

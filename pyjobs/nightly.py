@@ -24,6 +24,7 @@ from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.store.open_store import open_store
 from pyjobs.market.universe.looking.board_looks import has_boards
 from pyjobs.reporting import nights
+from pyjobs.reporting.fetches.bring_up_to_date import mark_published
 from pyjobs.runs import manifest, run_folder
 from pyjobs.runs.nights import session, step_process
 from pyjobs.runs.nights.night import STEP_LIMIT_S, Night, line, result_of
@@ -96,6 +97,7 @@ def _night(desk: Desk, desk_file: Path, *, session: str, dumps: str | None, pool
             print(f"[FAIL] no manifest: the run stays '{building.path}'", flush=True)
             return night_code([*results, sealed])
         final = run_folder.publish(building)
+        mark_published(final, desk)
     except OSError as error:
         raise CannotWriteError(
             f"'{error.filename or building.path}': {error.strerror}: the run stays unfinished; "

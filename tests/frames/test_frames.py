@@ -17,7 +17,7 @@ from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
 from pyjobs.market.calendars.hours import hours_of
 from tests.frames.conftest import DESK, said_by
-from tests.market.dumps.test_dialects import periods, true_end_ms
+from tests.market.dumps.test_dialects_refused import periods, true_end_ms
 from utils import paths
 from utils.errors import BadDataError, MissingInputError, NightdeskError, UsageError
 

@@ -48,7 +48,7 @@ def own(home: Path) -> Write:
     return write
 
 
-@pytest.mark.parametrize("kind", ["sma", "ewm"])
+@pytest.mark.parametrize("kind", ["sma", pytest.param("ewm", marks=pytest.mark.torture)])
 def test_it_passes_the_battery_like_any_other(own: Write, kind: str) -> None:
     own("trend", TREND)
     setup = make_setup("trend", {"kind": kind, "margin": 0.005}, source="here")

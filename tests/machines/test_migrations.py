@@ -20,7 +20,7 @@ import pytest
 from pyjobs import migrate as verb
 from pyjobs.machines import migrating, snapshot
 from pyjobs.machines.restoring import restore
-from tests.shell.test_update import Clone
+from tests.shell.support.update import Clone
 from utils import paths
 from utils.errors import BadDataError, CannotWriteError, ConfigError, LockBusyError
 from utils.files import formats

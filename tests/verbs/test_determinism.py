@@ -15,6 +15,7 @@ import pytest
 from pyjobs.account.single.engine import Money, run_symbol
 from pyjobs.market.bars import Bars
 from pyjobs.strategy.registry import make_setup
+from tests.support.verb_process import run_verb
 from tests.support.walks import days, walk
 from utils import paths
 
@@ -65,8 +66,8 @@ def test_a_backtest_on_a_file_is_the_same_with_1_2_and_4_threads_and_all_at_once
 
 
 def test_a_run_on_a_desk_is_the_same_with_1_and_4_threads_side_by_side(tmp_path: Path) -> None:
-    ended([started("make_sample", home=tmp_path, threads="1")])
-    ended([started("import_bars", home=tmp_path, threads="1")])
+    for verb in ("make_sample", "import_bars"):
+        assert run_verb(verb, env={**os.environ, "NIGHTDESK_HOME": str(tmp_path)}).returncode == 0
     roots = {threads: tmp_path / f"root{threads}" for threads in ("1", "4")}
     flags = ("--strategy", "ma_cross", "--start", "2025-01-02")
     ended([

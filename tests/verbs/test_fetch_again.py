@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from pyjobs.fetch import main as fetch
 from pyjobs.ingest import main as ingest
 from pyjobs.market.bars import SeriesKey
+from pyjobs.market.desk.desk_file import load_desk
 from pyjobs.market.ingest import instances
 from pyjobs.market.ingest.looks import comparison_due
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe.gather import again_ms
+from pyjobs.reporting.fetches.bring_up_to_date import mark_published
 from tests.fakemarket.server import FakeMarket
 from tests.verbs.support.fetching import DAY_S, FRIDAY_S, Home, desk, made_home
 from utils.run import run
@@ -87,6 +91,23 @@ def test_a_raw_bar_that_is_revised_weeks_later_is_corrected_within_a_week_counte
     which = "BITFINEX:BTCUSD:1d: 1 stored bar revised by the provider: that of 2026-11-03 00:00 UTC"
     assert [(each["revised"], each["told"]) for each in home.report["exchanges"]][-1] == (1, [which])
     assert f"[note] {which}" in home.said
+
+
+def test_what_the_fetch_of_a_night_found_that_was_never_published_is_found_by_the_next_one_once(home: Home) -> None:
+    home.write(desk((), ("BTCUSD",)).replace("  - {exchange: YAHOO, symbols: [], start: 2026-09-01}\n", ""))
+    assert home.fetch() == 0
+    home.fake.market.revise("BTCUSD", (FRIDAY_S - 23 * 3600 - 2 * DAY_S) * 1000 - 60_000, 1.01)
+    which = "BITFINEX:BTCUSD:1d: 1 stored bar revised by the provider: that of 2026-11-18 00:00 UTC"
+    nights = []
+    for name in (".building-1", ".building-2", ".building-3"):  # the first was killed after its fetch
+        home.at(FRIDAY_S + (len(nights) + 1) * DAY_S)
+        (home.root / name / "reports").mkdir(parents=True)
+        nights.append(home.root / name)
+        assert run(fetch, ["--desk", str(home.root / "desk.yaml"), "--out", str(nights[-1])]) == 0
+        lines = json.loads((nights[-1] / "reports/fetch.json").read_text())["exchanges"][0]["told"]
+        assert lines == [which] * (name != ".building-3")
+        if name == ".building-2":
+            mark_published(nights[-1], load_desk(home.root / "desk.yaml"))
 
 
 @pytest.mark.parametrize("night_s", [22 * 3_600, 21 * 3_600 + DAY_S], ids=["Monday to Friday", "Tuesday to Saturday"])

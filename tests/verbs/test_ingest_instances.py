@@ -58,7 +58,7 @@ def test_an_instance_file_with_a_typo_is_named_with_its_line(world: World) -> No
     folder = world.home / "config" / "instances"
     folder.mkdir(parents=True)
     (folder / "BTCUSD-1m.env").write_text("# mine\nCT_SYMBL=BTCUSD\n")
-    with pytest.raises(ConfigError, match=r"BTCUSD-1m\.env:2: 'CT_SYMBL=BTCUSD' is not one of CT_EXCHANGE"):
+    with pytest.raises(ConfigError, match=r"BTCUSD-1m\.env:2: 'CT_SYMBL=BTCUSD' is none of CT_EXCHANGE"):
         instances.load_all()
     (folder / "BTCUSD-1m.env").write_text("CT_LOOKBACK_DAYS=never\n")
     with pytest.raises(ConfigError, match="CT_LOOKBACK_DAYS=never is not a number of days above 0"):

@@ -29,6 +29,7 @@ ELSEWHERE = ("make setup", "journalctl --user")  # this clone's environment is t
 A_NIGHT = ("run_nightly.sh", "why.sh nightly", "logs/nightly_")
 BARS_BY_THE_MINUTE = ("bootstrap_symbols", "BTCUSD-1m")
 A_DATABASE = ("migrate_candles", "mirror_candles")
+OF_A_DAY = ("run_scanner.sh", "run_report_eod.sh", "run_report_watchlist.sh", "run_healthcheck.sh --")  # see test_week
 ENDS = {  # no manager: 78; no loop has that tag: 66; without a loop there are no logs of one: 1
     "--systemd enable": {0, 78},
     "jobs/eqflat.sh TAG": {66},
@@ -55,7 +56,7 @@ def test_there_is_a_row_for_each_of_the_five_seeds() -> None:
         "cdx-trade", "trade", "traderunner", "cryptotrader", "krx_alertor",
     ]  # fmt: skip
     assert all(len(row) == 2 for row in ROWS) and len(NEW) > 25
-    for part in (*ELSEWHERE, *A_NIGHT, *A_DATABASE, *ENDS, *LEAVES):
+    for part in (*ELSEWHERE, *A_NIGHT, *A_DATABASE, *OF_A_DAY, *ENDS, *LEAVES):
         assert any(part in text for text in NEW), part
 
 
@@ -95,15 +96,15 @@ def of(*parts: str) -> list[str]:
 
 
 def test_each_new_command_is_tried(box: Box) -> None:
-    later = of(*ELSEWHERE, *A_NIGHT, *BARS_BY_THE_MINUTE, *A_DATABASE)
+    later = of(*ELSEWHERE, *A_NIGHT, *BARS_BY_THE_MINUTE, *A_DATABASE, *OF_A_DAY)
     tried(box, [text for text in NEW if text not in later])
     git = ["git", "-C", str(box.clone), "status", "--porcelain"]
     assert subprocess.run(git, capture_output=True, text=True, check=True).stdout == ""
 
 
 @pytest.mark.torture
-def test_the_night_and_the_coins_are_tried(box: Box) -> None:
-    tried(box, [text for text in of(*A_NIGHT, *BARS_BY_THE_MINUTE) if text not in of(*ELSEWHERE)])
+def test_the_day_the_night_and_the_coins_are_tried(box: Box) -> None:
+    tried(box, [text for text in of(*OF_A_DAY, *A_NIGHT, *BARS_BY_THE_MINUTE) if text not in of(*ELSEWHERE)])
 
 
 @pytest.fixture

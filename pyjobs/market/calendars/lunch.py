@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
 
 from pyjobs.market.bars import IntArray
-from pyjobs.market.calendars.hours import DAY_S, EPOCH_ORDINAL
+from pyjobs.market.calendars.hours import DAY_S, EPOCH_ORDINAL, MarketHours
 from utils.errors import ConfigError
 from utils.trading_day import Calendar, Session
 
@@ -23,6 +24,17 @@ def lunch_utc_s(calendar: Calendar, session: Session) -> tuple[int, int] | None:
     midnight_s = (session.date.toordinal() - EPOCH_ORDINAL) * DAY_S - calendar.utc_offset_s(session.open_utc_s)
     begin, end = (midnight_s + seconds for seconds in held[-1])
     return (begin, end) if session.open_utc_s < begin and end < session.close_utc_s else None
+
+
+def lunches_ms(hours: MarketHours) -> tuple[IntArray, IntArray]:
+    """When the lunch of each of the calendar's sessions begins and ends, UTC ms; both are the close without one."""
+    begin, end = hours.closes_ms.copy(), hours.closes_ms.copy()
+    midnight = (hours.days - EPOCH_ORDINAL) * DAY_S * 1000 - (hours.local_ms(hours.opens_ms) - hours.opens_ms)
+    for since, (first, last) in map(_parsed, hours.calendar.breaks):
+        held = hours.days >= dt.date.fromisoformat(since).toordinal()
+        held &= (hours.opens_ms < midnight + first * 1000) & (midnight + last * 1000 < hours.closes_ms)
+        begin[held], end[held] = midnight[held] + first * 1000, midnight[held] + last * 1000
+    return begin, end
 
 
 def but_at_lunch(closes: IntArray, step_ms: int, calendar: Calendar, sessions: Sequence[Session]) -> IntArray:

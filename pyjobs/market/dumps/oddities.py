@@ -6,7 +6,8 @@ import datetime as dt
 
 import numpy as np
 
-from pyjobs.market.bars import FloatArray
+from pyjobs.market.bars import FloatArray, IntArray
+from pyjobs.market.calendars.lunch import but_at_lunch
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.source import Findings, Table
 
@@ -78,8 +79,22 @@ def _missing_bars(table: Table, findings: Findings) -> None:
     absent = np.diff(table.ts_ms) // source.bar_ms - 1
     within = absent * ((np.diff(table.day) == 0) | (source.hours.market == "24/7"))
     after = np.flatnonzero(within > 0)
+    if after.size and source.hours.calendar.breaks:
+        within[after] = _but_lunch(table.ts_ms, after, findings)
+        after = np.flatnonzero(within > 0)
     if after.size:
         starts = [dt.datetime.fromtimestamp(int(table.ts_ms[i]) // 1000, tz=dt.UTC) for i in after[[0, -1]]]
         first, last = (start.strftime("%Y-%m-%dT%H:%MZ") for start in starts)
         what = f"bar missing ({after.size} gaps, longest {int(within.max())})"
         findings.oddities.append(Finding(what=what, count=int(within.sum()), first=first, example=f"last gap {last}"))
+
+
+def _but_lunch(ts_ms: IntArray, after: IntArray, findings: Findings) -> IntArray:
+    """How many bars are missing behind each of these rows, without those of which every minute is lunch."""
+    step, calendar = findings.source.bar_ms, findings.source.hours.calendar
+    absent = np.concatenate([np.arange(ts_ms[at] + step, ts_ms[at + 1] - step + 1, step) for at in after.tolist()])
+    days = findings.source.hours.dates_of(ts_ms[[0, -1]])
+    first, last = (dt.date.fromordinal(int(day)) for day in days)
+    sessions = calendar.sessions_between(max(first, calendar.first), min(last, calendar.last))
+    kept = but_at_lunch(absent, step, calendar, sessions)
+    return np.searchsorted(kept, ts_ms[after + 1]) - np.searchsorted(kept, ts_ms[after], side="right")

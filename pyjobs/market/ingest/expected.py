@@ -7,7 +7,7 @@ import datetime as dt
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, LONGER, TIMEFRAME_MS, IntArray
-from pyjobs.market.calendars.lunch import but_at_lunch
+from pyjobs.market.calendars.lunch import but_at_lunch, lunch_utc_s
 from pyjobs.market.store.confirmed_empty import NO_TIMES, within
 from pyjobs.market.store.partitions import is_intraday
 from utils import trading_day
@@ -25,9 +25,9 @@ def expected_closes(
 
     An intraday bar is expected where it overlaps a session, but not where all of it is lunch; a daily one closes with
     its session, one of a week or month with the last session in it. `from_open`: bars are counted from the session's
-    open, and not from midnight UTC. `phase_ms`: how long after midnight UTC the days of a market round the clock end
-    (see `phase_of`). Before the calendar's first day nothing is known, so nothing is expected. Raises
-    CalendarRangeError past its last day.
+    open, and anew after its lunch, not from midnight UTC. `phase_ms`: how long after midnight UTC the days of a market
+    round the clock end (see `phase_of`). Before the calendar's first day nothing is known, so nothing is expected.
+    Raises CalendarRangeError past its last day.
     """
     step = TIMEFRAME_MS[timeframe]
     if last_ms < first_ms:
@@ -47,12 +47,22 @@ def expected_closes(
         closes = np.array([s.close_utc_s * 1000 for s in sessions], np.int64)
     else:
         edges = [(s.open_utc_s * 1000, s.close_utc_s * 1000) for s in sessions]
-        starts = [opens if from_open else opens // step * step for opens, _ in edges]
-        spans = zip(starts, (close for _, close in edges), strict=True)
+        spans = [(opens // step * step, close) for opens, close in edges]
+        if from_open:
+            spans = [half for s in sessions for half in _halves(calendar, s, step)]
         closes = np.concatenate([NO_TIMES, *(np.arange(a, b, step, dtype=np.int64) + step for a, b in spans)])
         if calendar.breaks:
             closes = but_at_lunch(closes, step, calendar, sessions)
     return within(closes, first_ms, last_ms)
+
+
+def _halves(calendar: trading_day.Calendar, session: trading_day.Session, step: int) -> list[tuple[int, int]]:
+    """(begin, end) in ms of what a session's bars are counted in: all of it, or before and after its lunch."""
+    opens, close = session.open_utc_s * 1000, session.close_utc_s * 1000
+    lunch = lunch_utc_s(calendar, session) if calendar.breaks else None
+    if lunch is None or lunch[0] * 1000 - opens < step:
+        return [(opens, close)]
+    return [(opens, lunch[0] * 1000), (lunch[1] * 1000, close)]
 
 
 def phase_of(market: str, timeframe: str, ts_ms: IntArray) -> int:
@@ -83,10 +93,14 @@ def _period_ends(
 
 
 def are_from_open(market: str, timeframe: str, ts_ms: IntArray) -> bool:
-    """Whether bars with these closes are counted from the open: Yahoo's hours of New York run from half past nine."""
+    """Whether bars with these closes are counted from the open: Yahoo's hours of New York run from half past nine.
+
+    In a market with a lunch half of them may be whole hours all the same: Tokyo's run from nine and half past twelve.
+    """
     if market == ROUND_THE_CLOCK or not is_intraday(timeframe):
         return False
-    return int((ts_ms % TIMEFRAME_MS[timeframe] != 0).sum()) * 2 > ts_ms.size
+    off = int((ts_ms % TIMEFRAME_MS[timeframe] != 0).sum())
+    return off * (4 if trading_day.load(market).breaks else 2) > ts_ms.size
 
 
 def _date(ts_ms: int) -> dt.date:

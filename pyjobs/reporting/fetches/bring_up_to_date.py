@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from pyjobs.account.desk.desk_setups import check_desk, made
 from pyjobs.market.desk.completed import members_moved
@@ -14,17 +17,21 @@ from pyjobs.market.desk.desk_file import Desk, load_desk, wanted_listings
 from pyjobs.market.desk.listings import sessions_kept
 from pyjobs.market.desks import flag_for
 from pyjobs.market.exchanges import load_exchanges
+from pyjobs.market.ingest.news.lines import REBASED, mark_printed
 from pyjobs.market.ingest.sources import Sources
 from pyjobs.market.providers.asking.ask import network_allowed
 from pyjobs.market.store.open_store import open_store
 from pyjobs.market.universe.fetch_desk import Job, bring_listings, fetch_desk, reported
 from pyjobs.market.universe.fetch_file import Fetch
+from pyjobs.market.universe.looking import looked
+from pyjobs.market.universe.looking.looked import Found
 from pyjobs.market.universe.report import as_json, report
 from pyjobs.market.universe.verdict import Verdict
 from pyjobs.reporting.fetches.lines import COLUMNS, missing_lines, notes, rows
 from pyjobs.strategy.scan import longest_lookback
 from utils import clock, paths, trading_day
-from utils.errors import UsageError
+from utils.errors import NightdeskError, UsageError
+from utils.files import os_files
 from utils.files.text_files import write_json
 from utils.progress import ProgressReport
 from utils.settings import config
@@ -132,3 +139,28 @@ def _close_of(desk: Desk, session: dt.date | None) -> int | None:
     if found is None:
         raise UsageError(f"{session} is not a session of {desk.market}")
     return found.close_utc_s * 1000
+
+
+def mark_published(run: Path, desk: Desk) -> None:
+    """What fetch.json of a published `run` says of series and looks is noted no more; a night's fetch leaves it noted.
+
+    So after a night that dies after its fetch the next one prints it. A note that cannot be removed is printed again.
+    """
+    try:
+        fetch = msgspec.json.decode(os_files.held_bytes(run / REPORT), type=Fetch)
+    except (OSError, msgspec.MsgspecError):
+        return  # without a fetch, or as one that failed has left it
+    store = open_store()
+    for exchange in fetch.exchanges:
+        keys = [each.key for each in desk.instruments if each.exchange == exchange.exchange]
+        found = looked.load(exchange.exchange).found
+        with suppress(NightdeskError, OSError):
+            if printed := tuple(line for line in found.lines if line in exchange.lines):
+                count = found.revised if printed == found.lines else len(printed)
+                looked.take_found(exchange.exchange, Found(revised=count, lines=printed))
+        for key in keys:
+            start = f"{key}: "
+            lines = [line.removeprefix(start) for line in exchange.lines if line.startswith(start)]
+            if lines or str(key) in exchange.rebased:
+                with suppress(NightdeskError, OSError):
+                    mark_printed(store, key, (*lines, REBASED))

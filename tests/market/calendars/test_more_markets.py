@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pyjobs import build_calendars
 from pyjobs.market.benchmarks.policy import market_by_yahoo
-from pyjobs.market.calendars.lunch import lunch_utc_s
-from pyjobs.market.ingest.expected import expected_closes
+from pyjobs.market.calendars.hours import hours_of
+from pyjobs.market.calendars.lunch import lunch_utc_s, lunches_ms
+from pyjobs.market.ingest.expected import are_from_open, expected_closes
 from tests.market.calendars.test_calendars import LIBRARYS
 from utils import trading_day
 from utils.exit_codes import ExitCode
@@ -66,6 +68,11 @@ def test_lunch_is_the_librarys_on_every_day(market: str) -> None:
         if row.break_start == row.break_start
     }
     assert {s.date: lunch for s in ours.sessions() if (lunch := lunch_utc_s(ours, s)) and s.date in lunches} == lunches
+    begin, end = (each // 1000 for each in lunches_ms(hours_of(market)))
+    here = begin < end
+    held = zip(begin[here].tolist(), end[here].tolist(), strict=True)
+    days = (dt.date.fromordinal(day) for day in hours_of(market).days[here].tolist())
+    assert {day: lunch for day, lunch in zip(days, held, strict=True) if day in lunches} == lunches
 
 
 def test_no_bar_is_expected_at_lunch_and_one_that_only_touches_it_is() -> None:
@@ -75,6 +82,22 @@ def test_no_bar_is_expected_at_lunch_and_one_that_only_touches_it_is() -> None:
     assert shanghai == "09:30 10:00 10:30 11:00 13:00 13:30 14:00 14:30"
     tokyo = starts("XTKS", "2026-11-20T00:00+09:00", "2026-11-20T23:00+09:00", "1h")
     assert tokyo == "09:00 10:00 11:00 12:00 13:00 14:00 15:00"  # 11:00 and 12:00 are half lunch
+
+
+@pytest.mark.parametrize(
+    ("market", "zone", "clocks"),
+    [
+        ("XTKS", "+09:00", "09:00 10:00 11:00 12:30 13:30 14:30"),
+        ("XHKG", "+08:00", "09:30 10:30 11:30 13:00 14:00 15:00"),
+        ("XSHG", "+08:00", "09:30 10:30 13:00 14:00"),
+    ],
+)
+def test_hours_that_are_counted_from_the_open_are_counted_anew_after_lunch(market: str, zone: str, clocks: str) -> None:
+    closes = [ms(f"2026-11-20T{clock}{zone}") + 3_600_000 for clock in clocks.split()]
+    assert are_from_open(market, "1h", np.array(closes))
+    assert not are_from_open(market, "1h", np.array([ms(f"2026-11-20T10:00{zone}"), ms(f"2026-11-20T14:00{zone}")]))
+    whole_day = ms(f"2026-11-20T00:00{zone}"), ms(f"2026-11-20T23:00{zone}")
+    assert expected_closes(market, "1h", *whole_day, from_open=True).tolist() == closes
 
 
 def test_a_half_day_that_ends_at_noon_has_no_lunch() -> None:

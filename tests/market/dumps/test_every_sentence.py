@@ -104,6 +104,8 @@ HOUR_ENDS = [
     for day in (4, 5)
     for clock in ("10:30", "11:30", "12:30", "13:30", "14:30", "15:30", "16:00")
 ]
+TOKYO = [f"2025-03-04 {clock}:00+09:00" for clock in ("09:00", "10:00", "11:00", "12:30", "13:30", "14:30")]
+HONG_KONG = [f"2025-03-04 {clock}:00+08:00" for clock in ("10:30", "11:30", "12:00", "14:00", "15:00", "16:00")]
 SEOULS_ENDS = [
     f"2024-03-04 {clock}:00+09:00" for clock in ("10:00", "11:00", "12:00", "13:00", "14:00", "15:00", "15:30")
 ]
@@ -137,6 +139,8 @@ TAKEN = [
     ("rows", "what Yahoo says of a dividend", HEADER + '2024-03-04,10,11,9,10,5\n2024-03-05,0.24 Dividend,,,,\n', {}, 1, ("2024-03-04T21:00",) * 2, 10.0, "dividend or split"),
     ("readers", "New York's hours to their ends", text_of(HOUR_ENDS), {"timeframe": "1h", "layout": "ohlcv_close"}, 14, ("2024-03-04T15:30", "2024-03-05T21:30"), 113.0, ""),
     ("readers", "Seoul's hours to their ends", text_of(SEOULS_ENDS), {"market": "XKRX", "timeframe": "1h"}, 7, ("2024-03-04T01:00", "2024-03-04T07:00"), 106.0, ""),
+    ("readers", "Tokyo's hours, and after lunch", text_of(TOKYO), {"market": "XTKS", "timeframe": "1h"}, 6, ("2025-03-04T01:00", "2025-03-04T06:30"), 105.0, ""),
+    ("readers", "Hong Kong's hours to their ends", text_of(HONG_KONG), {"market": "XHKG", "timeframe": "1h", "layout": "ohlcv_close"}, 6, ("2025-03-04T02:30", "2025-03-04T08:00"), 105.0, ""),
     ("readers", "New York's hours from half past nine", text_of(steps("2024-03-04 09:30", 7, 3600, GRID)), {"timeframe": "1h"}, 7, ("2024-03-04T15:30", "2024-03-04T21:30"), 106.0, ""),
     ("extended", "from four to eight", text_of(steps("2024-03-04 04:00", 32, 1800, GRID)), {"timeframe": "30m", "layout": "ohlcv_start"}, 13, ("2024-03-04T15:00", "2024-03-04T21:00"), 123.0, "outside the session"),
     ("extended", "kept", text_of(steps("2024-03-04 04:00", 32, 1800, GRID)), {"timeframe": "30m", "layout": "ohlcv_start", "hours": "extended"}, 32, ("2024-03-04T09:30", "2024-03-05T01:00"), 131.0, ""),

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from pyjobs.market.bars import DAY_MS, SeriesKey
 from pyjobs.market.universe import reached
 from pyjobs.market.universe.action_file import keep_changes
 from pyjobs.market.universe.base_prices import BaseChange
 from pyjobs.market.universe.gather import begin
-from pyjobs.market.universe.looking import looked as looked_file
 from pyjobs.market.universe.looking.looked import take_found
-from tests.market.universe.support.board_looks import REVISED, Revising, close_on, lived_until, look, looked, store_of
+from tests.market.universe.support.board_looks import (
+    REVISED,
+    Revising,
+    close_on,
+    home,  # noqa: F401  # a fixture
+    lived_until,
+    look,
+    looked,
+    store_of,
+)
 from tests.market.universe.test_history_by_board import EVENING_MS, IDLE, PLAIN, SESSIONS, actions, job
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
-    monkeypatch.setattr(looked_file, "AGES", {"session": 1, "week": 5})
 
 
 def test_each_session_is_looked_at_once_when_it_is_one_and_five_sessions_old() -> None:

@@ -12,7 +12,15 @@ from pyjobs.market.universe.looking import board_looks
 from pyjobs.market.universe.looking import looked as looked_file
 from pyjobs.market.universe.looking.board_looks import lines
 from pyjobs.market.universe.looking.looked import Found, take_for_page, take_found
-from tests.market.universe.support.board_looks import REVISED, Revising, close_on, lived_until, look, looked
+from tests.market.universe.support.board_looks import (
+    REVISED,
+    Revising,
+    close_on,
+    home,  # noqa: F401  # a fixture
+    lived_until,
+    look,
+    looked,
+)
 from tests.market.universe.test_history_by_board import PLAIN, SESSIONS
 from utils.errors import CannotWriteError, NetworkForbidden
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
+from pyjobs.market.calendars.lunch import lunches_ms
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import Reading
 from pyjobs.market.dumps.meaning.names import ENDS, STARTS
@@ -78,16 +79,22 @@ def whole_ends(st: Stamps, source: DumpSource) -> Stamps:
 
 
 def _short_ones_whole(st: Stamps, source: DumpSource) -> Stamps:
-    """The last bar of a session that is shorter than the others, and ends with it, moved to a whole bar's end.
+    """The last bar of a session or before its lunch, where it is shorter than the others, moved to a whole bar's end.
 
     It is one where the end before it, of the bars that are counted from the open, is in the file, too.
     """
     if not source.intraday or source.all_day:
         return st
     hours, ends = source.hours, st.ms[st.kind == INSTANT]
-    short = (hours.closes_ms - hours.opens_ms) % source.bar_ms
-    last = (short > 0) & np.isin(hours.closes_ms, ends) & np.isin(hours.closes_ms - short, ends)
-    closes, more = hours.closes_ms[last], (source.bar_ms - short)[last]
+    halves = [(hours.opens_ms, hours.closes_ms)]
+    if hours.calendar.breaks:
+        begin, after = lunches_ms(hours)
+        halves = [(hours.opens_ms, begin), (after, hours.closes_ms)]
+    first, until = (np.concatenate(each) for each in zip(*halves, strict=True))
+    short = (until - first) % source.bar_ms
+    last = np.flatnonzero((short > 0) & np.isin(until, ends) & np.isin(until - short, ends))
+    last = last[np.argsort(until[last])]
+    closes, more = until[last], (source.bar_ms - short)[last]
     if not closes.size:
         return st
     at = np.minimum(np.searchsorted(closes, st.ms), closes.size - 1)

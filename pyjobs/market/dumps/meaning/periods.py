@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
+from pyjobs.market.calendars.lunch import lunches_ms
 from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, DumpSource, Mask
 from pyjobs.market.dumps.reading.stamps import BAD, DATE, INSTANT, NAIVE, Stamps
 from pyjobs.market.dumps.reading.zones import local_ms, localised
@@ -60,11 +61,15 @@ def _refuse_most(wrong: Mask, what: str, source: DumpSource) -> None:
 
 
 def _from_open(start: IntArray, day: IntArray, source: DumpSource) -> Mask:
-    """Which bars are counted from the open of their session: New York's hours run from half past nine."""
+    """Which bars are counted from their session's open or the end of its lunch: New York's from half past nine."""
     if source.all_day:
         return np.zeros(len(start), bool)
     at, here = source.hours.sessions_at(day)
-    return np.asarray(here & ((start - source.hours.opens_ms[at]) % source.bar_ms == 0), np.bool_)
+    whole = (start - source.hours.opens_ms[at]) % source.bar_ms == 0
+    if source.hours.calendar.breaks:
+        after = lunches_ms(source.hours)[1][at]
+        whole |= (start >= after) & ((start - after) % source.bar_ms == 0)
+    return np.asarray(here & whole, np.bool_)
 
 
 def _daily(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]:

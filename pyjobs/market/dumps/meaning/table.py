@@ -92,7 +92,7 @@ def _without_nothing(table: Table, reading: Reading, st: Stamps, findings: Findi
     lines = [at for at in priceless if re.search(r"dividend|split", _first_price(reading, at), re.IGNORECASE)]
     name = reading.name_of("time").strip() if reading.grid.names else "-"
     heads = [at for at in priceless if name and time_text(reading, at).strip() == name]
-    sums = [at for at in range(len(table)) if st.kind[at] == BAD and _SUMS.match(time_text(reading, at))]
+    sums = [at for at in np.flatnonzero(st.kind == BAD).tolist() if _SUMS.match(time_text(reading, at))]
     keep, dated = np.ones(len(table), bool), np.flatnonzero(st.kind != BAD)
     sums = [at for at in sums if not dated.size or at > dated[-1] or at < dated[0]]
     found = (

@@ -57,6 +57,8 @@ def put_apart(cells: Any, order: str) -> Any:
         return cells
     if whole and (pc.max(cells).as_py() or 0) > LARGEST:
         return cells
+    if not re.fullmatch(r"\s*\d{5,8}\s*", str(cells[0].as_py() or "")):
+        return cells
     texts = pc.utf8_trim_whitespace(cells.cast(pa.string()))
     for shape in (_TOGETHER, _SHORT) if order else (_TOGETHER,):
         padded = pc.utf8_lpad(texts, width=6, padding="0") if shape == _SHORT and whole else texts

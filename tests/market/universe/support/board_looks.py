@@ -6,18 +6,27 @@ import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from pyjobs.market.bars import DAY_MS, SeriesKey
 from pyjobs.market.desk import listings
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.universe import reached
 from pyjobs.market.universe.boards import store_board
 from pyjobs.market.universe.by_board import Boards
+from pyjobs.market.universe.looking import looked as looked_file
 from pyjobs.market.universe.looking.board_looks import Look, look_again
 from tests.market.universe.test_history_by_board import EVENING_MS, IDLE, PLAIN, SESSIONS, Exchange16
 from utils import trading_day
 
 MANY = [f"1{number:05d}" for number in range(30)]
 REVISED = SESSIONS[9]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    monkeypatch.setattr(looked_file, "AGES", {"session": 1, "week": 5})
 
 
 class Revising(Exchange16):
