@@ -14,9 +14,11 @@ import numpy as np
 from pyjobs.live.spec import Spec
 from pyjobs.live.splits import Split, recorded
 from pyjobs.market.bars import COLUMNS, TIMEFRAME_MS, Bars
+from pyjobs.market.exchanges import load_exchanges
 from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.open_store import open_store
 from utils.errors import CannotWriteError, ExternalDataUnavailable, LockBusyError, NetworkForbidden
+from utils.settings import config
 
 OVERLAP = 16  # decided bars that are looked at again, to see what was revised
 EXTRA = 1.5  # of the first ask: markets are closed for part of the time
@@ -87,6 +89,8 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
     from pyjobs.market.ingest.for_each_series import series_lock
     from pyjobs.market.ingest.sources import Sources
 
+    if spec.exchange not in load_exchanges(config.own_or_default("exchanges.yaml")):
+        return True, (), False  # its bars come from files alone
     source = Sources().of(spec.key)
     ask = source.ask
 

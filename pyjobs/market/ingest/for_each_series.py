@@ -27,6 +27,7 @@ from utils.errors import (
 )
 from utils.exit_codes import ExitCode
 from utils.files.job_lock import job_lock
+from utils.run import one_line
 
 if TYPE_CHECKING:
     from pyjobs.market.ingest.sources import Sources
@@ -162,7 +163,7 @@ def foreseen() -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
             raise
-        raise CannotWriteError(f"{type(error).__name__}: {error}") from error
+        raise CannotWriteError(one_line(error)) from error
     except Exception as error:
         raise NightdeskError(f"{type(error).__name__}: {error}") from error
 
