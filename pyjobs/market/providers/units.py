@@ -105,9 +105,9 @@ def newest_in_another_unit(fetched: Fetched) -> str:
 def in_stored_unit(fetched: Fetched, old: Bars, *, traded_ms: int = 0) -> tuple[Fetched, Step | None]:
     """`fetched` in the unit of `old`, the stored bars of its stretch and the one before it; and what waits of it.
 
-    Rows with a unit that no stored bar shows are left out: `untrue`, or the newest of them a `Step`, but those from
-    `traded_ms` on, which a person has confirmed as traded so. An answer that is as a whole in one other unit stays as
-    it is: all of the series moves then.
+    Rows with a unit that no stored bar shows are left out: `untrue`, or the newest of them a `Step`. A person has
+    confirmed the unit of the first row from `traded_ms` on, which counts until such a row is stored. An answer that is
+    as a whole in one other unit stays as it is: all of the series moves then.
     """
     bars = fetched.bars
     if fetched.adjusted == "raw" or not len(old) or not len(bars):
@@ -115,8 +115,10 @@ def in_stored_unit(fetched: Fetched, old: Bars, *, traded_ms: int = 0) -> tuple[
     levels = _levels(bars)
     level, good = levels[:, 1], (levels[:, 0] == levels[:, 1]) & ~_torn(bars)
     prices, volumes, known = _by_stored(bars, old, level, good)
-    base = _base(bars, old, level, good, prices, known)
-    accepted = good & (known | (level == base) | ((traded_ms > 0) & (bars.ts_ms >= traded_ms)))
+    stored = known & (bars.ts_ms <= old.last_ms)
+    base = _base(bars, old, level, good, prices, stored)
+    known = stored | known & (prices + level == base)  # where stored bars are of two units, the newest goes on
+    accepted = good & (known | (level == base) | _as_confirmed(bars, old, level, good, traded_ms))
     if accepted.all() and not (prices.any() or volumes.any()):
         return fetched, None
     scale = np.where(accepted, 10.0**prices, 1.0)
@@ -130,6 +132,16 @@ def in_stored_unit(fetched: Fetched, old: Bars, *, traded_ms: int = 0) -> tuple[
     final = fetched.last_final or not accepted[-1]
     both = tuple(sorted({*fetched.untrue, *untrue.tolist()}))
     return replace(fetched, bars=kept, untrue=both, last_final=final), step
+
+
+def _as_confirmed(
+    bars: Bars, old: Bars, level: IntArray, good: npt.NDArray[np.bool_], traded_ms: int
+) -> npt.NDArray[np.bool_]:
+    """Rows of the unit that a person has confirmed; none once one of them is stored, which shows the unit then."""
+    after = good & (bars.ts_ms >= traded_ms)
+    if not traded_ms or old.last_ms >= traded_ms or not after.any():
+        return np.zeros(len(bars), bool)
+    return np.asarray(after & (level == level[np.argmax(after)]), np.bool_)
 
 
 def _by_stored(

@@ -145,6 +145,21 @@ def test_a_persons_word_decides_once_and_what_comes_later_goes_by_it(world: Worl
         assert np.allclose(world.store.read(KEY).close, (BARS.close * 0.01 * dividend)[: STORED + 6])
 
 
+def test_a_price_that_a_person_has_confirmed_leaves_the_next_change_to_a_word_of_its_own(world: World) -> None:
+    fallen = since(STORED, 0.01)
+    with pytest.raises(MisfitError):
+        world.night(STORED, fallen)
+    take_step(world.store, KEY, "traded")
+    world.night(STORED + 1, fallen)
+    stray = since(STORED, 0.01, until=STORED + 2) * since(STORED + 3, 0.01)
+    with pytest.raises(MisfitError, match="100 times higher"):
+        world.night(STORED + 2, stray)
+    assert world.has(STORED + 2, fallen)
+    world.night(STORED + 3, stray)
+    known = np.flatnonzero(np.arange(STORED + 4) != STORED + 2)
+    assert same_bars(world.store.read(KEY), picked(scaled(BARS, stray), known))  # type: ignore[arg-type]
+
+
 def test_a_job_that_is_killed_before_the_stored_prices_are_moved_has_moved_none(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
