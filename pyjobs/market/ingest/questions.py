@@ -251,10 +251,11 @@ def in_stored_unit(store: BarStore, key: SeriesKey, fetched: Fetched) -> tuple[F
     first, last = int(fetched.bars.ts_ms[0]), fetched.bars.last_ms
     old = store.read(key, start_ms=stored_before(store, key, first) or first, end_ms=last)
     known = looks.load(store, key) or looks.Looks()
-    found, step = units.in_stored_unit(fetched, old, traded_ms=known.traded_ms)
     newest = store.newest(key)
+    newest_ms = newest[0] if newest else 0
+    found, step = units.in_stored_unit(fetched, old, newest_ms=newest_ms, traded_ms=known.traded_ms)
     waiting = (step.since_ms, step.tens) if step else None
-    if known.waiting != waiting and (step or newest is None or last > newest[0]):
+    if known.waiting != waiting and last > newest_ms:
         looks.change(store, key, waiting=waiting)
     return found, step
 

@@ -102,30 +102,31 @@ def newest_in_another_unit(fetched: Fetched) -> str:
     return f"{step.text}, and it reports no split: another unit?"
 
 
-def in_stored_unit(fetched: Fetched, old: Bars, *, traded_ms: int = 0) -> tuple[Fetched, Step | None]:
+def in_stored_unit(fetched: Fetched, old: Bars, *, newest_ms: int, traded_ms: int = 0) -> tuple[Fetched, Step | None]:
     """`fetched` in the unit of `old`, the stored bars of its stretch and the one before it; and what waits of it.
 
-    Rows with a unit that no stored bar shows are left out: `untrue`, or the newest of them a `Step`. A person has
+    Rows with a unit that no stored bar shows are left out: `untrue`, or, where the answer goes on from the newest
+    stored bar (`newest_ms`), the newest of them a `Step`. Far from all stored bars the most rows count. A person has
     confirmed the unit of the first row from `traded_ms` on, which counts until such a row is stored. An answer that is
     as a whole in one other unit stays as it is: all of the series moves then.
     """
     bars = fetched.bars
-    if fetched.adjusted == "raw" or not len(old) or not len(bars):
+    if fetched.adjusted == "raw" or not len(bars):
         return fetched, None
     levels = _levels(bars)
     level, good = levels[:, 1], (levels[:, 0] == levels[:, 1]) & ~_torn(bars)
     prices, volumes, known = _by_stored(bars, old, level, good)
-    stored = known & (bars.ts_ms <= old.last_ms)
+    stored = known & (bars.ts_ms <= newest_ms)
     base = _base(bars, old, level, good, prices, stored)
     known = stored | known & (prices + level == base)  # where stored bars are of two units, the newest goes on
-    accepted = good & (known | (level == base) | _as_confirmed(bars, old, level, good, traded_ms))
+    accepted = good & (known | (level == base) | _as_confirmed(bars, level, good, newest_ms, traded_ms))
     if accepted.all() and not (prices.any() or volumes.any()):
         return fetched, None
     scale = np.where(accepted, 10.0**prices, 1.0)
     moved = {name: (getattr(bars, name) * scale)[accepted] for name in PRICES}
     kept = Bars(ts_ms=bars.ts_ms[accepted], volume=(bars.volume * 10.0**volumes)[accepted], **moved)
     wrong, step = good & ~accepted, None
-    if wrong[-1] and bars.last_ms > old.last_ms:
+    if wrong[-1] and bars.last_ms > newest_ms:
         since = int(np.flatnonzero(~wrong)[-1]) + 1 if not wrong.all() else 0
         step = Step(since_ms=int(bars.ts_ms[since]), tens=int(level[-1] - base))
     untrue = bars.ts_ms[~accepted & (bars.ts_ms < step.since_ms if step else True)]
@@ -135,11 +136,11 @@ def in_stored_unit(fetched: Fetched, old: Bars, *, traded_ms: int = 0) -> tuple[
 
 
 def _as_confirmed(
-    bars: Bars, old: Bars, level: IntArray, good: npt.NDArray[np.bool_], traded_ms: int
+    bars: Bars, level: IntArray, good: npt.NDArray[np.bool_], newest_ms: int, traded_ms: int
 ) -> npt.NDArray[np.bool_]:
     """Rows of the unit that a person has confirmed; none once one of them is stored, which shows the unit then."""
     after = good & (bars.ts_ms >= traded_ms)
-    if not traded_ms or old.last_ms >= traded_ms or not after.any():
+    if not traded_ms or newest_ms >= traded_ms or not after.any():
         return np.zeros(len(bars), bool)
     return np.asarray(after & (level == level[np.argmax(after)]), np.bool_)
 
@@ -181,5 +182,6 @@ def _base(
     first = int(np.argmax(good))
     before = old.until(int(bars.ts_ms[first]))
     if not len(before):
-        return int(level[first])
+        each, count = np.unique(level[good], return_counts=True)
+        return int(each[np.argmax(count)]) if each.size else 0
     return int(level[first] - tens(np.log(bars.open[first : first + 1] / before.close[-1:]))[0])

@@ -160,6 +160,24 @@ def test_a_price_that_a_person_has_confirmed_leaves_the_next_change_to_a_word_of
     assert same_bars(world.store.read(KEY), picked(scaled(BARS, stray), known))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("wrong", [2, 20, 66], ids=["far from stored bars", "after stored ones", "before stored ones"])
+def test_a_stray_unit_in_an_older_stretch_is_left_out_and_nothing_newer_waits(tmp_path: Path, wrong: int) -> None:
+    store, at = BarStore(tmp_path / "raw", locks=tmp_path / ".locks"), np.arange(ALL)
+    share = Share(scaled(BARS, np.where(at == wrong, 100.0, 1.0)), 0, market="XNYS", adjusted="adjusted")  # type: ignore[arg-type]
+    share.page_days, share.now_ms = {"1d": 30}, int(BARS.ts_ms[-1]) + HOURS_MS
+    for first, last in ((140, 160), (0, 66)):
+        backfill.ingest_range(
+            store, KEY, share.source, start_ms=int(BARS.ts_ms[first]), end_ms=int(BARS.ts_ms[last]),
+            now_ms=share.now_ms, progress=lambda *_: None,
+        )  # fmt: skip
+    known = looks.load(store, KEY)
+    assert known is not None and known.waiting is None
+    bars = store.read(KEY)
+    want = picked(BARS, np.isin(BARS.ts_ms, bars.ts_ms))
+    assert BARS.ts_ms[wrong] not in bars.ts_ms and same_bars(bars, want)
+    assert set(at[1:67]) - {wrong} <= set(np.searchsorted(BARS.ts_ms, bars.ts_ms).tolist())
+
+
 def test_a_job_that_is_killed_before_the_stored_prices_are_moved_has_moved_none(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
