@@ -65,6 +65,18 @@ def test_an_evening_without_the_bars_of_those_that_fit_is_early_and_not_wrong(ho
     assert home.missing()["AAPL"] == "misfit" and home.missing()["MSFT"] == "late"
 
 
+def test_a_share_whose_stored_bars_wait_for_another_unit_is_asked_for_every_day_until_it_is_mended(home: Home) -> None:
+    home.write(desk(("AAPL", "MSFT"), ()).replace("  - {exchange: BITFINEX, symbols: [], start: 2026-11-01}\n", ""))
+    assert home.fetch() == 0
+    home.fake.fault("yahoo", "other_unit", match="AAPL")
+    for day in (3, 4):
+        home.at(FRIDAY_S + day * DAY_S)
+        assert home.fetch() == 0 and home.missing() == {"AAPL": "misfit"}
+    home.fake.script.clear()
+    home.at(FRIDAY_S + 5 * DAY_S)
+    assert home.fetch() == 0 and home.missing() == {}
+
+
 def test_an_ingest_of_all_sets_it_aside_as_well(home: Home) -> None:
     for symbol in ("AAPL", "MSFT"):
         instances.save(

@@ -67,12 +67,14 @@ class Absent:
         """It is in another currency, for example: of many the others go on."""
         if not self.many:
             return ""
+        daily = self.store.newest(key) is not None
         state = symbol_states.after(
-            self._known(key), "misfit", session=self._today, now_ms=self.now_ms, detail=str(error)
+            self._known(key), "misfit", session=self._today, now_ms=self.now_ms, detail=str(error), daily=daily
         )
         symbol_states.save(key.exchange, {_name(key): state})
         self.gone.append(error)
-        return f"{key}: set aside: {error}; asked for less and less often (--start asks for it at once)"
+        how_often = "once a day" if daily else "less and less often"
+        return f"{key}: set aside: {error}; asked for {how_often} (--start asks for it at once)"
 
     def failure(self) -> NightdeskError | None:
         """The error of those set aside, when no series at all was answered: then it may be the provider."""

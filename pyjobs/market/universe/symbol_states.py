@@ -72,9 +72,19 @@ def pause_days(tries: int) -> int:
 
 
 def after(
-    known: SymbolState | None, state: Standing, *, session: str, now_ms: int, detail: str, asked: bool = True
+    known: SymbolState | None,
+    state: Standing,
+    *,
+    session: str,
+    now_ms: int,
+    detail: str,
+    asked: bool = True,
+    daily: bool = False,
 ) -> SymbolState:
-    """What is known when it has not delivered again: the same state goes on, another one begins."""
+    """What is known when it has not delivered again: the same state goes on, another one begins.
+
+    `daily`: its bars are stored, and its provider may mend what is wrong any day.
+    """
     same = known is not None and (known.state == state or {known.state, state} <= {"silent", "halted"})
     if known is None or not same:
         return SymbolState(state=state, since=session, last=session, asked_ms=now_ms, detail=detail)
@@ -83,7 +93,7 @@ def after(
         since=min(known.since, session),
         last=max(known.last, session),
         sessions=known.sessions + (session > known.last),
-        tries=known.tries + asked,
+        tries=1 if daily else known.tries + asked,
         asked_ms=now_ms if asked else known.asked_ms,
         detail=detail or known.detail,
     )

@@ -162,8 +162,9 @@ class _Judge:
         detail = one.error.detail if isinstance(one.error, ExternalDataUnavailable) else str(one.error or "")
         session = due_session(one)
         new = symbol_states.after(
-            before, state, session=session, now_ms=self.now_ms, detail=detail, asked=bool(one.asked)
-        )
+            before, state, session=session, now_ms=self.now_ms, detail=detail, asked=bool(one.asked),
+            daily=state == "misfit" and one.newest_ms is not None,
+        )  # fmt: skip
         self.verdict.changes[self.exchange][name_of(one)] = new
         kind = "no_bar" if state == "silent" and new.expected else state
         news = before is None or before.state != new.state or before.expected != new.expected
