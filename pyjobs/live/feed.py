@@ -87,6 +87,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
     """
     from pyjobs.market.ingest import backfill, silence
     from pyjobs.market.ingest.for_each_series import series_lock
+    from pyjobs.market.ingest.questions import in_stored_unit
     from pyjobs.market.ingest.sources import Sources
 
     if spec.exchange not in load_exchanges(config.own_or_default("exchanges.yaml")):
@@ -96,7 +97,7 @@ def _fetch(spec: Spec, store: BarStore, came: list[Bars], bars: int, now_ms: int
 
     def noted(request):  # type: ignore[no-untyped-def]  # as SeriesSource.ask
         answer = ask(request)
-        came.append(answer.bars)
+        came.append(in_stored_unit(store, spec.key, answer, note=False)[0].bars)
         if os.environ.get("FORCE_PERSIST_FAIL") == "1":
             raise CannotWriteError("FORCE_PERSIST_FAIL=1 rehearses a failed write")
         return answer

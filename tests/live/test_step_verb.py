@@ -92,6 +92,22 @@ def test_a_rehearsed_full_disk_keeps_the_bar_from_the_store_and_not_from_its_dec
     assert world.step(300) == 0 and [row["blocked_by"] for row in world.rows][2:] == [""]
 
 
+def test_prices_in_another_unit_that_cannot_be_stored_are_not_decided_on_either(world: World) -> None:
+    words = {"CCXT_EXCHANGE": "YAHOO", "SYMBOL": "SPY", "TIMEFRAME": "1d"}
+    for name, value in words.items():
+        world.patch.setenv(name, value)
+    spec = config.from_environment(os.environ, config.load())
+    friday_ms = (NOON_S + 11 * 3_600) * 1000
+    world.at(friday_ms / 1000)
+    before = feed.look(spec, since_ms=0, bars=9, now_ms=friday_ms, fetched=True).bars
+    world.fake.fault("yahoo", "other_unit")
+    world.patch.setenv("FORCE_PERSIST_FAIL", "1")
+    world.at(friday_ms / 1000 + 3 * 86_400)
+    answer = feed.look(spec, since_ms=0, bars=9, now_ms=friday_ms + 3 * 86_400_000, fetched=True)
+    assert not answer.persisted and answer.bars.last_ms == before.last_ms
+    assert answer.bars.close.min() > before.close.max() / 2
+
+
 def test_news_is_noted_until_a_step_has_printed_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert world.step() == 0
     store, spec = open_store(), config.from_environment(os.environ, config.load())

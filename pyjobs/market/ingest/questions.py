@@ -134,8 +134,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     fetched, step = (None if isinstance(answer, ConfirmedEmpty) else answer), None
     if fetched is not None and known is not None:
         fetched, step = in_stored_unit(store, key, fetched)
-    bars = closed_bars(question, fetched, now_ms)
-    ranges = answer.confirmed_empty
+    bars, ranges = closed_bars(question, fetched, now_ms), answer.confirmed_empty
     sure = first, min(last, now_ms - EMPTY_FOR_SURE_MS)
     empty = _confirmed(key, request.market, sure, ranges, bars)
     if fetched is None and known is None:
@@ -244,18 +243,18 @@ def request_of(key: SeriesKey, market: str, first: int, last: int, *, stored: bo
     )
 
 
-def in_stored_unit(store: BarStore, key: SeriesKey, fetched: Fetched) -> tuple[Fetched, Step | None]:
+def in_stored_unit(
+    store: BarStore, key: SeriesKey, fetched: Fetched, *, note: bool = True
+) -> tuple[Fetched, Step | None]:
     """`fetched` in the unit of what is stored, and from where on nothing of it is taken until a person has spoken."""
-    if fetched.adjusted == "raw" or not len(fetched.bars):
-        return fetched, None
-    first, last = int(fetched.bars.ts_ms[0]), fetched.bars.last_ms
-    old = store.read(key, start_ms=stored_before(store, key, first) or first, end_ms=last)
-    known = looks.load(store, key) or looks.Looks()
     newest = store.newest(key)
-    newest_ms = newest[0] if newest else 0
-    found, step = units.in_stored_unit(fetched, old, newest_ms=newest_ms, traded_ms=known.traded_ms)
+    if newest is None or fetched.adjusted == "raw" or not len(fetched.bars):
+        return fetched, None
+    first, last, known = int(fetched.bars.ts_ms[0]), fetched.bars.last_ms, looks.load(store, key) or looks.Looks()
+    old = store.read(key, start_ms=stored_before(store, key, first) or first, end_ms=last)
+    found, step = units.in_stored_unit(fetched, old, newest_ms=newest[0], traded_ms=known.traded_ms)
     waiting = (step.since_ms, step.tens) if step else None
-    if known.waiting != waiting and last > newest_ms:
+    if note and known.waiting != waiting and last > newest[0]:
         looks.change(store, key, waiting=waiting)
     return found, step
 
