@@ -177,12 +177,14 @@ def take_step(store: BarStore, key: SeriesKey, word: str) -> str:
     """Apply a person's word on prices that wait (`in_stored_unit`), and return the line; the next answer uses it.
 
     `unit` puts the stored prices into the new unit, `split` their volumes too; `traded`: the price has moved so far.
-    Raises UsageError where nothing waits, and as `BarStore.rebase`.
+    Raises UsageError where nothing waits, or bars as new as what waits are stored; and as `BarStore.rebase`.
     """
     known, newest, about = looks.load(store, key), store.newest(key), store.provenance(key)
     if known is None or known.waiting is None or newest is None or about is None:
         raise UsageError(f"{key}: no prices of it wait for a word (--step)")
     since_ms, tens = known.waiting
+    if newest[0] >= since_ms:  # from a file, say: those would be moved, too
+        raise UsageError(f"{key}: bars from {utc_text(since_ms)} on are stored meanwhile; run it without --step first")
     looks.change(store, key, waiting=None, traded_ms=since_ms if word == "traded" else 0)  # first: never twice
     if word == "traded":
         return f"{key}: from the bar of {utc_text(since_ms)} on prices are taken as traded"

@@ -145,6 +145,19 @@ def test_a_persons_word_decides_once_and_what_comes_later_goes_by_it(world: Worl
         assert np.allclose(world.store.read(KEY).close, (BARS.close * 0.01 * dividend)[: STORED + 6])
 
 
+def test_a_word_that_comes_after_newer_bars_were_imported_moves_none_of_them(world: World) -> None:
+    with pytest.raises(MisfitError):
+        world.night(STORED, since(STORED, 0.01))
+    new = BARS.slice(STORED, STORED + 2)
+    world.store.write(KEY, new, provider="import", fetched_at_ms=0, adjusted="adjusted", last_final=True)
+    with pytest.raises(UsageError, match="2026-08-10 20:00 UTC on are stored meanwhile"):
+        take_step(world.store, KEY, "unit")
+    assert world.has(STORED + 2)
+    world.night(STORED + 2)
+    with pytest.raises(UsageError, match="no prices of it wait"):
+        take_step(world.store, KEY, "unit")
+
+
 def test_a_price_that_a_person_has_confirmed_leaves_the_next_change_to_a_word_of_its_own(world: World) -> None:
     fallen = since(STORED, 0.01)
     with pytest.raises(MisfitError):
