@@ -12,6 +12,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.market.store.confirmed_empty import NO_TIMES, without
 from pyjobs.market.store.folders import read_when_stable
 from pyjobs.market.store.partitions import SUFFIX, partition_span, read_outline, read_times
+from utils import trading_day
 from utils.errors import BadDataError
 
 Window = tuple[int, int]
@@ -92,17 +93,23 @@ def _name_of(path: str) -> str:
 
 
 def counted_from_open(store: BarStore, key: SeriesKey, market: str) -> bool:
-    """Whether the series' bars are counted from the open of each session, by its newest partition."""
+    """Whether the series' bars are counted from the open of each session, by its newest partition.
+
+    By the newest two where the market has a lunch: those of a morning may be the same both ways.
+    """
     if market == ROUND_THE_CLOCK:
         return False
+    enough = 2 if trading_day.load(market).breaks else 1
 
     def look() -> bool:
+        found = list[IntArray]()
         for path in reversed(store.partitions(key)):
             with suppress(BadDataError):
                 times, _ = read_times(path, key)
-                if times.size:
-                    return are_from_open(market, key.timeframe, times)
-        return False
+                found += [times] if times.size else []
+            if len(found) == enough:
+                break
+        return are_from_open(market, key.timeframe, np.concatenate([NO_TIMES, *found]))
 
     return read_when_stable(look)
 

@@ -78,6 +78,14 @@ def test_hours_counted_from_the_open_are_expected_over_a_change_of_clocks_and_on
     assert hours("2025-11-28") == ["15:30", "16:30", "17:30", "18:30"]  # until one o'clock
 
 
+def test_at_tokyos_lunch_no_hour_of_the_days_before_is_missing(store: BarStore) -> None:
+    """Its hours before lunch are whole ones, by whichever way they are counted."""
+    key, lunch_ms = SeriesKey(exchange="TEST", symbol="7203", timeframe="1h"), utc_ms("2026-11-20T03:00")
+    closes = expected_closes("XTKS", "1h", utc_ms("2026-11-17"), lunch_ms, from_open=True)
+    put(store, key, replace(walk(closes.size, first_ms=0, timeframe="1h"), ts_ms=closes))
+    assert missing_bars(store, key, "XTKS", first_ms=utc_ms("2026-11-17"), last_ms=lunch_ms).size == 0
+
+
 @pytest.mark.parametrize("from_open", [True, False])
 def test_hours_that_the_provider_counts_its_own_way_are_fetched_and_repaired_as_it_has_them(
     store: BarStore, from_open: bool
