@@ -17,7 +17,7 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy.indicators import atr
-from pyjobs.strategy.signals import Setup, Signals, malformed, signals_of_each
+from pyjobs.strategy.signals import Setup, Signals, lossless, malformed, signals_of_each
 from pyjobs.strategy.trace import NotTraceable
 from utils.alarm import alarm, seconds_of
 from utils.errors import BadDataError, ConfigError, NightdeskError, StrategyError
@@ -192,7 +192,7 @@ class Own:
 
     def signals(self, bars: Bars) -> Signals:
         """The strategy's signals, each as `Signals` promises. Raises StrategyError, and what it raises of ours."""
-        signals = self._asked(bars, lambda: self.setup.signals(bars))
+        signals: Signals = lossless(self._asked(bars, lambda: self.setup.signals(bars)))
         if type(bars.close) is np.ndarray and (wrong := list(malformed(signals, len(bars)))):
             raise StrategyError(f"strategy {self.name} ({self.name}.py): {quoted('; '.join(wrong))}")
         return signals

@@ -55,6 +55,21 @@ class Signals:
         return Signals(**{n: v[start:stop] if hasattr(v, "shape") else v for n, v in values.items()})
 
 
+def lossless(signals: Any) -> Any:
+    """Numbers of another type as `Signals` promises them, where each is the same then; anything else as it is."""
+    if not isinstance(signals, Signals):
+        return signals
+    found: dict[str, Any] = {}
+    for name in ARRAYS:
+        array, kind = getattr(signals, name), np.dtype(bool if name in FLAGS else float)
+        if isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.dtype != kind:
+            with np.errstate(all="ignore"):  # what overflows is not the same
+                new = array.astype(kind)
+                same = np.array_equal(new.astype(array.dtype), array, equal_nan=array.dtype.kind == "f")
+            found |= {name: new} if same else {}
+    return replace(signals, **found) if found else signals
+
+
 def malformed(signals: object, n: int) -> Iterator[str]:
     """What a strategy gave for `n` bars that is not as `Signals` promises; in the order of `ARRAYS`."""
     if not isinstance(signals, Signals):

@@ -102,7 +102,9 @@ def test_what_it_raises_is_one_line_with_its_place(home: Path, does: str, told: 
         "given['entry'] = np.where(entry, 1.0, np.nan)": "entry must be 50 bool, one for each bar, and is float64",
         "given['exit'] = list(entry)": "exit must be 50 bool",
         "given['stop'] = None": "stop must be 50 float64",
-        "given['stop'] = bars.close.astype('f4')": "stop must be 50 float64, one for each bar, and is float32",
+        "given['entry'] = 2 * entry.astype(int) + 2": "entry must be 50 bool, one for each bar, and is int64",
+        "given['stop'] = np.full(50, 2**60 + 1)": "stop must be 50 float64, one for each bar, and is int64",
+        "given['stop'] = entry": "stop must be 50 float64, one for each bar, and is bool",
         "given['stop'] = np.array(['x'] * 50)": "stop must be 50 float64",
         "given['short_entry'] = entry": "short_entry and short_exit go together",
         "given['side'] = 'both'": "side is 'both', neither of long, short",
@@ -115,6 +117,23 @@ def test_what_it_gives_is_what_was_promised_or_refused(home: Path, does: str, to
     with pytest.raises(StrategyError) as raised:
         own(home, does).signals(BARS)
     assert str(raised.value).startswith(f"strategy own (own.py): {told}")
+
+
+@pytest.mark.parametrize(
+    ("does", "name", "as_promised"),
+    [
+        ("given['entry'] = (bars.close > 99).astype('i1')", "entry", BARS.close > 99),
+        ("given['exit'] = (bars.close > 99) * 1.0", "exit", BARS.close > 99),
+        ("given['stop'] = bars.close.astype('f4')", "stop", BARS.close.astype("f4").astype("f8")),
+        ("given['stop'] = np.where(entry, 1, np.nan).astype('f2')", "stop", np.full(50, np.nan)),
+        ("given['stop_distance'] = np.arange(50)", "stop_distance", np.arange(50.0)),
+    ],
+)
+def test_numbers_of_another_type_are_taken_where_each_stays_the_same(
+    home: Path, does: str, name: str, as_promised: np.ndarray
+) -> None:
+    found = getattr(own(home, does).signals(BARS), name)
+    assert found.dtype == as_promised.dtype and np.array_equal(found, as_promised, equal_nan=as_promised.dtype == float)
 
 
 CATCHES = """
