@@ -189,6 +189,18 @@ def test_an_alarm_in_another_leaves_the_outer_one_its_time() -> None:
         time.sleep(1)
 
 
+def test_nor_does_a_longer_one_in_it_keep_it_from_ringing() -> None:
+    started = time.monotonic()
+    with (
+        pytest.raises(TimeoutError, match="outer"),
+        alarm(0.05, TimeoutError("outer")),
+        alarm(9, TimeoutError("inner")),
+    ):
+        time.sleep(1)
+    assert time.monotonic() - started < 0.9
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL and signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
 @pytest.mark.parametrize("text", ["x", "0", "-1", "nan", "inf", "1e400", "\x1b", "٣٣٣x"])
 def test_a_limit_that_is_no_time_is_named(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRATEGY_LIMIT_S", text)
