@@ -8,7 +8,7 @@ series, or always, and nothing would look wrong.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
@@ -193,14 +193,20 @@ class Own:
     def signals(self, bars: Bars) -> Signals:
         """The strategy's signals, each as `Signals` promises. Raises StrategyError, and what it raises of ours."""
         signals: Signals = lossless(self._asked(bars, lambda: self.setup.signals(bars)))
-        if type(bars.close) is np.ndarray and (wrong := list(malformed(signals, len(bars)))):
-            raise StrategyError(f"strategy {self.name} ({self.name}.py): {quoted('; '.join(wrong))}")
+        if type(bars.close) is np.ndarray:
+            self._refuse(malformed(signals, len(bars)))
         return signals
 
     @classmethod
     def signals_of_each(cls, setups: Sequence[Own], bars: Bars) -> Signals | None:
-        """The strategy's own, where it has that; see `signals.signals_of_each`."""
-        return setups[0]._asked(bars, lambda: signals_of_each([each.setup for each in setups], bars))
+        """The strategy's own, where it has that; see `signals.signals_of_each`. Raises StrategyError."""
+        first = setups[0]
+        found: Signals | None = lossless(
+            first._asked(bars, lambda: signals_of_each([each.setup for each in setups], bars))
+        )
+        if found is not None:
+            first._refuse(malformed(found, len(bars), len(setups)))
+        return found
 
     def why(self, bars: Bars, t: int) -> str:
         """The strategy's own reason, cleaned."""
@@ -208,6 +214,10 @@ class Own:
         if not isinstance(text, str):
             raise StrategyError(f"strategy {self.name} ({self.name}.py): why() gives {type(text).__name__}, not a text")
         return quoted(text)
+
+    def _refuse(self, wrong: Iterable[str]) -> None:
+        if what := "; ".join(wrong):
+            raise StrategyError(f"strategy {self.name} ({self.name}.py): {quoted(what)}")
 
     def _asked(self, bars: Bars, ask: Callable[[], T]) -> T:
         if self.name in _endless:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from pyjobs.strategy import exits
 from pyjobs.strategy.registry import REGISTRY, make_setup
-from pyjobs.strategy.signals import Setup
+from pyjobs.strategy.signals import Setup, signals_of_each
 from tests.support.walks import days, walk
 from utils.alarm import alarm, seconds_of
 from utils.errors import ConfigError, StrategyError
@@ -42,6 +43,12 @@ class Own:
         return {why}
 
 ENTRY = Entry(make=Own, ranges={{}})
+"""
+OF_EACH = """    @classmethod
+    def signals_of_each(cls, setups, bars):
+        entry = np.zeros((2, len(bars)), bool)
+        given = dict(entry=entry, exit=entry, stop=no_stop(bars))
+        return {gives}
 """
 LINE = 19  # of what it does
 
@@ -117,6 +124,28 @@ def test_what_it_gives_is_what_was_promised_or_refused(home: Path, does: str, to
     with pytest.raises(StrategyError) as raised:
         own(home, does).signals(BARS)
     assert str(raised.value).startswith(f"strategy own (own.py): {told}")
+
+
+@pytest.mark.parametrize(
+    ("gives", "told"),
+    {
+        "given": "signals_of_each() gives dict, not Signals",
+        "Signals(**given | dict(entry=entry[0]))": "entry must be 2 x 50 bool, one for each setup and bar, and is bool",
+        "Signals(**given | dict(exit=entry + 2))": "exit must be 2 x 50 bool, one for each setup and bar, and is int64",
+        "Signals(**given, side='x')": "side is 'x', neither of long, short",
+        "Signals(**given | dict(entry=entry * 1))": "",
+        "None": "",
+    }.items(),
+)
+def test_neither_is_what_it_gives_for_several_setups_at_once(home: Path, gives: str, told: str) -> None:
+    own(home)
+    (home / "strategies/own.py").write_text(
+        (home / "strategies/own.py").read_text().replace("    def why", f"{OF_EACH.format(gives=gives)}    def why")
+    )
+    setup = make_setup("own", {}, source="test")
+    with pytest.raises(StrategyError) if told else nullcontext() as raised:
+        signals_of_each([setup, setup], BARS)
+    assert raised is None or str(raised.value).startswith(f"strategy own (own.py): {told}")
 
 
 @pytest.mark.parametrize(
