@@ -156,6 +156,11 @@ def in_time() -> AbstractContextManager[None]:
     )
 
 
+def asked_again(name: str) -> None:
+    """The strategy's file is another one now: that it did not end says nothing of it any more."""
+    _endless.pop(name, None)
+
+
 def place_of(error: BaseException) -> str:
     """An error in a strategy's file, with the file and the line: the last one that is the user's own."""
     if isinstance(error, ConfigError):  # its message is complete

@@ -20,7 +20,7 @@ import numpy as np
 from pyjobs.market.bars import Bars
 from pyjobs.strategy import exits, library
 from pyjobs.strategy.entry import Entry
-from pyjobs.strategy.exits import FAILS, OWN, Exits, Guarded, OnVolume, Own, in_time, place_of
+from pyjobs.strategy.exits import FAILS, OWN, Exits, Guarded, OnVolume, Own, asked_again, in_time, place_of
 from pyjobs.strategy.signals import Setup
 from utils import paths
 from utils.errors import ConfigError
@@ -92,6 +92,7 @@ def _module(name: str, own: Stamp | None) -> ModuleType:
     assert spec is not None and spec.loader is not None, "it ends in .py"
     package = sys.modules.setdefault(OWN, ModuleType(OWN))
     package.__path__ = [own[0].removesuffix(f"{name}.py")]
+    asked_again(name)
     module = sys.modules[full] = importlib.util.module_from_spec(spec)  # found there by what pickles its records
     try:
         source: str = spec.loader.get_source(full)  # type: ignore[attr-defined]  # as every loader of files

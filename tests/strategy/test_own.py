@@ -187,6 +187,13 @@ def test_what_does_not_end_is_ended_and_not_asked_again(home: Path, loop: str) -
 
 
 @pytest.mark.usefixtures("hasty")
+def test_it_is_asked_again_when_its_file_is_mended(home: Path) -> None:
+    with pytest.raises(StrategyError, match="has not ended"):
+        own(home, "while True: pass").signals(BARS)
+    assert not own(home, "pass  # mended").signals(BARS).entry.any()
+
+
+@pytest.mark.usefixtures("hasty")
 def test_neither_does_its_file(home: Path) -> None:
     (home / "strategies").mkdir()
     for number, text in enumerate(
