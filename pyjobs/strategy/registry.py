@@ -11,6 +11,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -142,7 +143,8 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     known and allowed.
     """
     entry = entry_of(name, source=source, of_desk=of_desk)
-    return setup_of(entry, params, where=f"{source}: setups.{name}" if of_desk else f"{source}: {name}")
+    with in_time() if REGISTRY.is_own(name) else nullcontext():
+        return setup_of(entry, params, where=f"{source}: setups.{name}" if of_desk else f"{source}: {name}")
 
 
 def entry_of(name: str, *, source: str, of_desk: bool = True) -> Entry:

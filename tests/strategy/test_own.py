@@ -187,6 +187,17 @@ def test_what_does_not_end_is_ended_and_not_asked_again(home: Path, loop: str) -
 
 
 @pytest.mark.usefixtures("hasty")
+def test_neither_does_the_question_how_far_it_looks_back(home: Path) -> None:
+    own(home)
+    path = home / "strategies/own.py"
+    path.write_text(
+        path.read_text().replace("lookback = 3", "@property\n    def lookback(self):\n        while True: pass")
+    )
+    with pytest.raises(ConfigError, match=r"setups.own: its lookback cannot be found out: Endless: has not ended"):
+        make_setup("own", {}, source="test")
+
+
+@pytest.mark.usefixtures("hasty")
 def test_it_is_asked_again_when_its_file_is_mended(home: Path) -> None:
     with pytest.raises(StrategyError, match="has not ended"):
         own(home, "while True: pass").signals(BARS)
