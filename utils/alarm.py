@@ -19,9 +19,12 @@ def alarm(seconds: float, rings: BaseException, *, again_s: float = 0.0) -> Iter
     """Raise `rings` where what is within takes longer, and every `again_s` seconds after that, if it is caught there.
 
     Alarms ring in the main thread alone, and not on Windows: elsewhere there is no limit. One that is set already
-    rings at its time.
+    rings at its time, and is the only one where that comes first.
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= seconds:
         yield
         return
 

@@ -141,7 +141,7 @@ def _accounts(folder: Path, *, constrained: bool) -> dict[str, Path]:
         raise UsageError(f"{folder}: a backtest has its figures without limits in metrics.json, and no trades of them")
     first = _json(folder / "metrics.json").get("account", "")
     others = sorted((folder / "accounts").iterdir()) if (folder / "accounts").is_dir() else []
-    return {str(first): folder, **{path.name: path for path in others}}
+    return {str(first): folder, **{path.name: path for path in others if path.is_dir()}}
 
 
 def _account(run: RunPath, account: str | None, *, constrained: bool) -> Path:

@@ -42,7 +42,7 @@ def desk_path(name: str | None, config_dir: Path) -> Path:
     Raises ConfigError for a name that there is not, and where there are named desks only and no name is given.
     """
     folders = _folders(config_dir)
-    if name and ("/" in name or name.endswith((".yaml", ".yml")) or Path(name).is_file()):
+    if name and ("/" in name or name.endswith((".yaml", ".yml")) or os_files.has_file(name)):
         return Path(name)
     wanted = f"desks/{name}.yaml" if name else "desk.yaml"
     for folder in folders:

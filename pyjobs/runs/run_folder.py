@@ -124,7 +124,7 @@ def run_places() -> list[Path]:
 def find_run(name: str, runs_dir: Path) -> Path:
     """The folder of a run, by its path, or by its name in `runs_dir` and where runs are. Raises MissingInputError."""
     places = [Path(name)] if "/" in name else [folder / name for folder in (runs_dir, *run_places())]
-    found = next((path for path in places if path.is_dir()), None) if name else None
+    found = next(filter(has_folder, places), None) if name else None
     if found is None:
         raise MissingInputError(f"no run {name!r}: looked for {', '.join(f'{str(place)!r}' for place in places)}")
     return found

@@ -8,7 +8,7 @@ series, or always, and nothing would look wrong.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from typing import TypeVar
@@ -17,7 +17,7 @@ import numpy as np
 
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.strategy.indicators import atr
-from pyjobs.strategy.signals import Setup, Signals, malformed, signals_of_each
+from pyjobs.strategy.signals import Setup, Signals, lossless, malformed, signals_of_each
 from pyjobs.strategy.trace import NotTraceable
 from utils.alarm import alarm, seconds_of
 from utils.errors import BadDataError, ConfigError, NightdeskError, StrategyError
@@ -156,6 +156,11 @@ def in_time() -> AbstractContextManager[None]:
     )
 
 
+def asked_again(name: str) -> None:
+    """The strategy's file is another one now: that it did not end says nothing of it any more."""
+    _endless.pop(name, None)
+
+
 def place_of(error: BaseException) -> str:
     """An error in a strategy's file, with the file and the line: the last one that is the user's own."""
     if isinstance(error, ConfigError):  # its message is complete
@@ -192,15 +197,21 @@ class Own:
 
     def signals(self, bars: Bars) -> Signals:
         """The strategy's signals, each as `Signals` promises. Raises StrategyError, and what it raises of ours."""
-        signals = self._asked(bars, lambda: self.setup.signals(bars))
-        if type(bars.close) is np.ndarray and (wrong := list(malformed(signals, len(bars)))):
-            raise StrategyError(f"strategy {self.name} ({self.name}.py): {quoted('; '.join(wrong))}")
+        signals: Signals = lossless(self._asked(bars, lambda: self.setup.signals(bars)))
+        if type(bars.close) is np.ndarray:
+            self._refuse(malformed(signals, len(bars)))
         return signals
 
     @classmethod
     def signals_of_each(cls, setups: Sequence[Own], bars: Bars) -> Signals | None:
-        """The strategy's own, where it has that; see `signals.signals_of_each`."""
-        return setups[0]._asked(bars, lambda: signals_of_each([each.setup for each in setups], bars))
+        """The strategy's own, where it has that; see `signals.signals_of_each`. Raises StrategyError."""
+        first = setups[0]
+        found: Signals | None = lossless(
+            first._asked(bars, lambda: signals_of_each([each.setup for each in setups], bars))
+        )
+        if found is not None:
+            first._refuse(malformed(found, len(bars), len(setups)))
+        return found
 
     def why(self, bars: Bars, t: int) -> str:
         """The strategy's own reason, cleaned."""
@@ -208,6 +219,10 @@ class Own:
         if not isinstance(text, str):
             raise StrategyError(f"strategy {self.name} ({self.name}.py): why() gives {type(text).__name__}, not a text")
         return quoted(text)
+
+    def _refuse(self, wrong: Iterable[str]) -> None:
+        if what := "; ".join(wrong):
+            raise StrategyError(f"strategy {self.name} ({self.name}.py): {quoted(what)}")
 
     def _asked(self, bars: Bars, ask: Callable[[], T]) -> T:
         if self.name in _endless:

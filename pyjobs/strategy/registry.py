@@ -11,6 +11,7 @@ import importlib.util
 import pkgutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from pyjobs.market.bars import Bars
 from pyjobs.strategy import exits, library
 from pyjobs.strategy.entry import Entry
-from pyjobs.strategy.exits import FAILS, OWN, Exits, Guarded, OnVolume, Own, in_time, place_of
+from pyjobs.strategy.exits import FAILS, OWN, Exits, Guarded, OnVolume, Own, asked_again, in_time, place_of
 from pyjobs.strategy.signals import Setup
 from utils import paths
 from utils.errors import ConfigError
@@ -92,6 +93,7 @@ def _module(name: str, own: Stamp | None) -> ModuleType:
     assert spec is not None and spec.loader is not None, "it ends in .py"
     package = sys.modules.setdefault(OWN, ModuleType(OWN))
     package.__path__ = [own[0].removesuffix(f"{name}.py")]
+    asked_again(name)
     module = sys.modules[full] = importlib.util.module_from_spec(spec)  # found there by what pickles its records
     try:
         source: str = spec.loader.get_source(full)  # type: ignore[attr-defined]  # as every loader of files
@@ -141,7 +143,8 @@ def make_setup(name: str, params: Mapping[str, int | float | str], *, source: st
     known and allowed.
     """
     entry = entry_of(name, source=source, of_desk=of_desk)
-    return setup_of(entry, params, where=f"{source}: setups.{name}" if of_desk else f"{source}: {name}")
+    with in_time() if REGISTRY.is_own(name) else nullcontext():
+        return setup_of(entry, params, where=f"{source}: setups.{name}" if of_desk else f"{source}: {name}")
 
 
 def entry_of(name: str, *, source: str, of_desk: bool = True) -> Entry:

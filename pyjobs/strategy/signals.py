@@ -55,18 +55,37 @@ class Signals:
         return Signals(**{n: v[start:stop] if hasattr(v, "shape") else v for n, v in values.items()})
 
 
-def malformed(signals: object, n: int) -> Iterator[str]:
-    """What a strategy gave for `n` bars that is not as `Signals` promises; in the order of `ARRAYS`."""
+def lossless(signals: Any) -> Any:
+    """Numbers of another type as `Signals` promises them, where each is the same then; anything else as it is."""
     if not isinstance(signals, Signals):
-        yield f"signals() gives {type(signals).__name__}, not Signals"
+        return signals
+    found: dict[str, Any] = {}
+    for name in ARRAYS:
+        array, kind = getattr(signals, name), np.dtype(bool if name in FLAGS else float)
+        if isinstance(array, np.ndarray) and array.dtype.kind in "iuf" and array.dtype != kind:
+            with np.errstate(all="ignore"):  # what overflows is not the same
+                new = array.astype(kind)
+                same = np.array_equal(new.astype(array.dtype), array, equal_nan=array.dtype.kind == "f")
+            found |= {name: new} if same else {}
+    return replace(signals, **found) if found else signals
+
+
+def malformed(signals: object, n: int, sets: int = 0) -> Iterator[str]:
+    """What a strategy gave for `n` bars that is not as `Signals` promises; in the order of `ARRAYS`.
+
+    `sets`: of so many setups at once, see `signals_of_each`.
+    """
+    if not isinstance(signals, Signals):
+        yield f"{'signals_of_each' if sets else 'signals'}() gives {type(signals).__name__}, not Signals"
         return
+    shape, size, of_each = ((sets, n), f"{sets} x {n}", "setup and bar") if sets else ((n,), f"{n}", "bar")
     for name in ARRAYS:
         array, kind = getattr(signals, name), "bool" if name in FLAGS else "float64"
-        if array is None and name not in MUST_BE:
+        if (array is None and name not in MUST_BE) or (sets and array is no_stop_of(n)):
             continue
-        if not isinstance(array, np.ndarray) or array.shape != (n,) or array.dtype != kind:
+        if not isinstance(array, np.ndarray) or array.shape != shape or array.dtype != kind:
             what = np.asarray(array)
-            yield f"{name} must be {n} {kind}, one for each bar, and is {what.dtype} of shape {what.shape}"
+            yield f"{name} must be {size} {kind}, one for each {of_each}, and is {what.dtype} of shape {what.shape}"
     if (signals.short_entry is None) != (signals.short_exit is None):
         yield "short_entry and short_exit go together"
     if signals.side not in get_args(Side):

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from pyjobs import frames
+from pyjobs.frames import of_runs
 from pyjobs.market.bars import Bars
 from pyjobs.market.cache.bar_file import read_bar_file
 from pyjobs.market.calendars.hours import hours_of
@@ -88,6 +89,13 @@ def test_a_runs_tables_have_every_line_of_its_files() -> None:
     assert (1 + equity["return"].fillna(0)).prod() == pytest.approx(
         equity["equity"].iloc[-1] / equity["equity"].iloc[0]
     )
+
+
+def test_what_lies_beside_a_backtests_accounts_is_none_of_them(tmp_path: Path) -> None:
+    (tmp_path / "metrics.json").write_text('{"account": "krw"}')
+    (tmp_path / "accounts/usd").mkdir(parents=True)
+    (tmp_path / "accounts/notes.txt").touch()
+    assert [*of_runs._accounts(tmp_path, constrained=True)] == ["krw", "usd"]
 
 
 def test_the_history_has_its_types_also_where_there_is_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ import pytest
 from pyjobs import prune_runs
 from pyjobs.runs import manifest, prune
 from pyjobs.runs.retention import Decision, Entry
-from pyjobs.runs.run_folder import begin, finished_runs, is_being_built, new_run_id, publish
-from utils.errors import BadDataError, CannotWriteError
+from pyjobs.runs.run_folder import begin, find_run, finished_runs, is_being_built, new_run_id, publish
+from utils.errors import BadDataError, CannotWriteError, MissingInputError
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 11, 20, 13, 10, tzinfo=UTC)
@@ -41,6 +41,17 @@ def names(runs: Path) -> set[str]:
 
 def prune_now(runs: Path, *flags: str) -> int:
     return prune_runs.main(["--runs", str(runs), *flags])
+
+
+def test_a_place_that_cannot_be_looked_at_hides_no_other_place_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    run = tmp_path / "data/server_runs/20260101T000000Z"
+    run.mkdir(parents=True)
+    assert find_run(run.name, tmp_path / ("b" * 300)) == run
+    with pytest.raises(MissingInputError, match="no run 'b"):
+        find_run("b" * 300, tmp_path)
 
 
 def test_run_ids_sort_by_time_and_differ_within_a_second() -> None:

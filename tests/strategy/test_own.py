@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from pyjobs.strategy import exits
 from pyjobs.strategy.registry import REGISTRY, make_setup
-from pyjobs.strategy.signals import Setup
+from pyjobs.strategy.signals import Setup, signals_of_each
 from tests.support.walks import days, walk
 from utils.alarm import alarm, seconds_of
 from utils.errors import ConfigError, StrategyError
@@ -42,6 +43,12 @@ class Own:
         return {why}
 
 ENTRY = Entry(make=Own, ranges={{}})
+"""
+OF_EACH = """    @classmethod
+    def signals_of_each(cls, setups, bars):
+        entry = np.zeros((2, len(bars)), bool)
+        given = dict(entry=entry, exit=entry, stop=no_stop(bars))
+        return {gives}
 """
 LINE = 19  # of what it does
 
@@ -102,7 +109,9 @@ def test_what_it_raises_is_one_line_with_its_place(home: Path, does: str, told: 
         "given['entry'] = np.where(entry, 1.0, np.nan)": "entry must be 50 bool, one for each bar, and is float64",
         "given['exit'] = list(entry)": "exit must be 50 bool",
         "given['stop'] = None": "stop must be 50 float64",
-        "given['stop'] = bars.close.astype('f4')": "stop must be 50 float64, one for each bar, and is float32",
+        "given['entry'] = 2 * entry.astype(int) + 2": "entry must be 50 bool, one for each bar, and is int64",
+        "given['stop'] = np.full(50, 2**60 + 1)": "stop must be 50 float64, one for each bar, and is int64",
+        "given['stop'] = entry": "stop must be 50 float64, one for each bar, and is bool",
         "given['stop'] = np.array(['x'] * 50)": "stop must be 50 float64",
         "given['short_entry'] = entry": "short_entry and short_exit go together",
         "given['side'] = 'both'": "side is 'both', neither of long, short",
@@ -115,6 +124,45 @@ def test_what_it_gives_is_what_was_promised_or_refused(home: Path, does: str, to
     with pytest.raises(StrategyError) as raised:
         own(home, does).signals(BARS)
     assert str(raised.value).startswith(f"strategy own (own.py): {told}")
+
+
+@pytest.mark.parametrize(
+    ("gives", "told"),
+    {
+        "given": "signals_of_each() gives dict, not Signals",
+        "Signals(**given | dict(entry=entry[0]))": "entry must be 2 x 50 bool, one for each setup and bar, and is bool",
+        "Signals(**given | dict(exit=entry + 2))": "exit must be 2 x 50 bool, one for each setup and bar, and is int64",
+        "Signals(**given, side='x')": "side is 'x', neither of long, short",
+        "Signals(**given | dict(entry=entry * 1))": "",
+        "None": "",
+    }.items(),
+)
+def test_neither_is_what_it_gives_for_several_setups_at_once(home: Path, gives: str, told: str) -> None:
+    own(home)
+    (home / "strategies/own.py").write_text(
+        (home / "strategies/own.py").read_text().replace("    def why", f"{OF_EACH.format(gives=gives)}    def why")
+    )
+    setup = make_setup("own", {}, source="test")
+    with pytest.raises(StrategyError) if told else nullcontext() as raised:
+        signals_of_each([setup, setup], BARS)
+    assert raised is None or str(raised.value).startswith(f"strategy own (own.py): {told}")
+
+
+@pytest.mark.parametrize(
+    ("does", "name", "as_promised"),
+    [
+        ("given['entry'] = (bars.close > 99).astype('i1')", "entry", BARS.close > 99),
+        ("given['exit'] = (bars.close > 99) * 1.0", "exit", BARS.close > 99),
+        ("given['stop'] = bars.close.astype('f4')", "stop", BARS.close.astype("f4").astype("f8")),
+        ("given['stop'] = np.where(entry, 1, np.nan).astype('f2')", "stop", np.full(50, np.nan)),
+        ("given['stop_distance'] = np.arange(50)", "stop_distance", np.arange(50.0)),
+    ],
+)
+def test_numbers_of_another_type_are_taken_where_each_stays_the_same(
+    home: Path, does: str, name: str, as_promised: np.ndarray
+) -> None:
+    found = getattr(own(home, does).signals(BARS), name)
+    assert found.dtype == as_promised.dtype and np.array_equal(found, as_promised, equal_nan=as_promised.dtype == float)
 
 
 CATCHES = """
@@ -136,6 +184,24 @@ def test_what_does_not_end_is_ended_and_not_asked_again(home: Path, loop: str) -
         setup.signals(BARS)
     assert 0.2 <= took < 5
     assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL and signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+@pytest.mark.usefixtures("hasty")
+def test_neither_does_the_question_how_far_it_looks_back(home: Path) -> None:
+    own(home)
+    path = home / "strategies/own.py"
+    path.write_text(
+        path.read_text().replace("lookback = 3", "@property\n    def lookback(self):\n        while True: pass")
+    )
+    with pytest.raises(ConfigError, match=r"setups.own: its lookback cannot be found out: Endless: has not ended"):
+        make_setup("own", {}, source="test")
+
+
+@pytest.mark.usefixtures("hasty")
+def test_it_is_asked_again_when_its_file_is_mended(home: Path) -> None:
+    with pytest.raises(StrategyError, match="has not ended"):
+        own(home, "while True: pass").signals(BARS)
+    assert not own(home, "pass  # mended").signals(BARS).entry.any()
 
 
 @pytest.mark.usefixtures("hasty")
@@ -168,6 +234,18 @@ def test_an_alarm_in_another_leaves_the_outer_one_its_time() -> None:
         with alarm(9, TimeoutError("inner")):
             pass
         time.sleep(1)
+
+
+def test_nor_does_a_longer_one_in_it_keep_it_from_ringing() -> None:
+    started = time.monotonic()
+    with (
+        pytest.raises(TimeoutError, match="outer"),
+        alarm(0.05, TimeoutError("outer")),
+        alarm(9, TimeoutError("inner")),
+    ):
+        time.sleep(1)
+    assert time.monotonic() - started < 0.9
+    assert signal.getsignal(signal.SIGALRM) == signal.SIG_DFL and signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
 @pytest.mark.parametrize("text", ["x", "0", "-1", "nan", "inf", "1e400", "\x1b", "٣٣٣x"])

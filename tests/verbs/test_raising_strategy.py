@@ -130,8 +130,22 @@ def test_a_backtest_of_it_is_of_the_other_instrument_and_fails(
         said.err
         == f"run_bt: setup own cannot be decided for X:AAA:1d: {RAISED}{len(bars)} bars up to 2024-06-28T06:30Z\n"
     )
-    assert run(run_bt.main, ["--strategy", "own", *flags[:-1]]) == 65  # it is judged before, and told so
-    assert RAISED in capsys.readouterr().err
+    assert run(run_bt.main, ["--strategy", "own", *flags[:-1]]) == 65  # it is judged before, by the other one
+    assert "strategy own: looks_ahead: entry at bar 7 changes" in capsys.readouterr().err
+
+
+def test_what_raises_on_every_instrument_is_not_said_to_look_ahead(
+    desk: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own()
+    path = paths.root() / "strategies/own.py"
+    path.write_text(path.read_text().replace("if bars.close[-1] == CLOSE:", "if True:"))
+    monkeypatch.setenv("ALLOW_NET_FETCH", "0")
+    flags = ["--strategy", "own", *desk[2:], "--benchmarks", "S&P500", "--root", str(tmp_path / "bt")]
+    assert run(run_bt.main, flags) == 78
+    said = capsys.readouterr()
+    assert said.err.startswith(f"run_bt: setup own cannot be decided for X:AAA:1d: {RAISED}")
+    assert "looks_ahead" not in said.out + said.err and "figures mean nothing" not in said.out
 
 
 def test_a_sweep_of_it_ends_by_the_set_and_the_instrument(desk: list[str], capsys: pytest.CaptureFixture[str]) -> None:

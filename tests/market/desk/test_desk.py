@@ -116,6 +116,8 @@ def test_your_own_desk_wins_over_the_sample_and_a_named_one_over_both(tmp_path: 
     (tmp_path / "desk.yaml").write_text("")
     assert desk_path(None, tmp_path) == tmp_path / "desk.yaml"
     assert desk_path("x.yaml", tmp_path) == Path("x.yaml")
+    with pytest.raises(ConfigError, match="no desk 'a"):
+        desk_path("a" * 300, tmp_path)  # longer than a file's name may be
 
 
 def test_every_layout_a_desk_may_name_is_explained_where_dumps_are_read() -> None:

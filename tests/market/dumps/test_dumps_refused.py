@@ -46,6 +46,8 @@ REFUSED = [
     ('[[1516752000000, 10, 13, 9, 12, "x"]]', "row 1: volume: 'x' is not a number"),
     ("[[1516752000000, 10, 9, 13, 14, 5]]", "no known column order fits every row (low <= open, close <= high)"),
     ('[{"date": "2018-01-24", "open": 1}]', "row 1: no high, low, close in 'date, open'"),
+    ('[{"c": 1}, {"c": 1,\t"d": 5, "\\u0063" : 2}]', "object 2: two values of 'c': take out the wrong one"),
+    ('{"c": 1}\n{"c": 1, "c": 2}\n', "object 2: two values of 'c': take out the wrong one"),
     ("2018-01-27,1,1,1,1,5\n", "no bar is left of 1 rows: 1 not a session of XKRX"),
 ]  # fmt: skip
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from utils.foreign_text import quoted
 
 DEEPEST = 4
 _A_LINE = re.compile(rb"\s*(\{[^\n]*\}[ \t\r]*\n\s*\{|\[[^\n]*\][ \t\r]*\n\s*\[)")  # an object or an array a line
+_SPACED_COLON = re.compile(rb'"\s+:')
 HEADS = ("columns", "fields", "headers", "column_names", "columnNames")
 CHART = ("snapped_at", "price", "market_cap", "total_volume")
 _WRAPPERS = (
@@ -39,6 +41,7 @@ def read_json(label: str, content: bytes) -> Grid:
         if (naver := re.fullmatch(rb"\s*\[\s*\[('[^\]]*)\],(.*)\]\s*", content, re.DOTALL)) is not None:
             return read_json(label, b"[[" + naver[1].replace(b"'", b'"') + b"]," + naver[2] + b"]")  # its siseJson
         raise BadDataError(f"{label}: not valid JSON: {error}; is the file cut off?") from None
+    _refuse_keys_given_twice(label, text, data, lines is not None)
     about: dict[str, Any] = {}
     rows = _rows_in(data, about, DEEPEST)
     if rows is None:
@@ -49,6 +52,40 @@ def read_json(label: str, content: bytes) -> Grid:
     grid = rows if isinstance(rows, Grid) else _grid(label, rows)
     grid.label, grid.unit, grid.about = label, "row", about
     return grid
+
+
+def _refuse_keys_given_twice(label: str, text: bytes, data: Any, lines: bool) -> None:
+    """A decoder keeps the last of two values. Only where there are not as many keys as in `text` it is read again."""
+    if text.count(b'":') + sum(1 for _ in _SPACED_COLON.finditer(text)) == _keys(data):
+        return
+    ended = 0
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal ended
+        ended += 1
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise BadDataError(f"{label}: object {ended}: two values of {quoted(key)!r}: take out the wrong one")
+            seen.add(key)
+
+    for each in text.splitlines() if lines else [text]:
+        if each.strip():
+            json.loads(each, object_pairs_hook=look)
+
+
+def _keys(data: Any) -> int:
+    """How many keys all objects have together."""
+    left: list[Iterable[Any]] = [[data]]
+    count = 0
+    while left:
+        for each in left.pop():
+            if type(each) is list:
+                left.append(each)
+            elif type(each) is dict:
+                count += len(each)
+                left.append(each.values())
+    return count
 
 
 def _rows_in(data: Any, about: dict[str, Any], deep: int) -> Any:

@@ -16,11 +16,12 @@ from urllib.parse import unquote
 HIDDEN = "***"
 PROXIES = ("https_proxy", "http_proxy", "all_proxy")
 SHOWN, MOST_CUT = 6, 48  # letters: so many tell something of a secret, so many of it are looked for where it is cut
-_END = r"(?:\r\n|[\r\n\x0b\x0c\x85\u2028\u2029])"
+_ENDS = r"\r\n\x0b\x0c\x85\u2028\u2029"
+_END = rf"(?:\r\n|[{_ENDS}])"
 JOINTS = [  # where texts are wrapped: at a width, with a mark in a shell or in mail, between quotes, within an escape
     re.compile(rf"{_END}[\s>|│]*"),
     re.compile(rf"[\\=]{_END}[ \t]*"),
-    re.compile(rf"""["']\s*[\\+]?{_END}[\s+]*["']"""),
+    re.compile(rf"""["'][^\S{_ENDS}]*[\\+]?{_END}[\s\\+]*["']"""),  # no two that can share many line ends
     re.compile(r"(?:\\{1,8}[rn])+[ \t]*"),
     re.compile(r"(?:%0[aAdD]|&#(?:10|13|[xX][aAdD]);|<br ?/?>)+\s*"),
 ]
