@@ -20,7 +20,7 @@ from pyjobs.strategy.indicators import atr
 from pyjobs.strategy.signals import Setup, Signals, lossless, malformed, signals_of_each
 from pyjobs.strategy.trace import NotTraceable
 from utils.alarm import alarm, seconds_of
-from utils.errors import BadDataError, ConfigError, NightdeskError, StrategyError
+from utils.errors import BadDataError, ConfigError, StrategyError
 from utils.foreign_text import quoted
 
 OWN = "strategies"  # the user's folder, next to data/, and the package its files are modules of
@@ -196,7 +196,7 @@ class Own:
         return self.setup.lookback
 
     def signals(self, bars: Bars) -> Signals:
-        """The strategy's signals, each as `Signals` promises. Raises StrategyError, and what it raises of ours."""
+        """The strategy's signals, each as `Signals` promises. Raises StrategyError, or its BadDataError or ConfigError."""
         signals: Signals = lossless(self._asked(bars, lambda: self.setup.signals(bars)))
         if type(bars.close) is np.ndarray:
             self._refuse(malformed(signals, len(bars)))
@@ -233,7 +233,7 @@ class Own:
                 each.flags.writeable = False
             with in_time():
                 return ask()
-        except (NightdeskError, NotTraceable):
+        except (BadDataError, ConfigError, NotTraceable):  # no other of ours: an outage would be a skip, exit 0
             raise
         except FAILS as error:
             what = place_of(error)
