@@ -30,6 +30,13 @@ TREND = """def signals(df, window=20, margin=0.0, kind="sma"):
 
 ENTRY = frames.strategy(signals, lookback=lambda window: window + 5, ranges={"window": (2, 500)})
 """
+ENDLESS = """def signals(df):
+    mean = df.close.ewm(span=20).mean()
+    return pd.DataFrame({"entry": df.close > mean, "exit": df.close < mean, "stop": mean * 0.9})
+
+
+ENTRY = frames.strategy(signals, lookback=2)
+"""
 SEER = """def signals(df):
     return pd.DataFrame({"entry": df.close.shift(-1) > df.close, "exit": df.close < df.close.rolling(9).mean()})
 
@@ -55,6 +62,12 @@ def test_it_passes_the_battery_like_any_other(own: Write, kind: str) -> None:
     assert setup.lookback == 25 + 63  # a block of 64 days may begin 63 bars before
     assert battery.failures(setup, walk(700, seed=4)) == []
     assert battery.failures(make_setup("trend", {"stop_atr": 2.5, "kind": kind}, source=""), walk(700, seed=5)) == []
+
+
+def test_a_mean_of_all_bars_of_its_frame_passes_it_too_to_the_bit(own: Write) -> None:
+    own("endless", ENDLESS)
+    setup = make_setup("endless", {}, source="here")
+    assert battery.failures(setup, walk(3 * setup.lookback, seed=4)) == []
 
 
 def test_its_entries_are_those_of_the_rule_computed_by_hand(own: Write) -> None:

@@ -98,6 +98,9 @@ def of(*parts: str) -> list[str]:
 def test_each_new_command_is_tried(box: Box) -> None:
     later = of(*ELSEWHERE, *A_NIGHT, *BARS_BY_THE_MINUTE, *A_DATABASE, *OF_A_DAY)
     tried(box, [text for text in NEW if text not in later])
+    tried(box, of("run_scanner.sh", "run_healthcheck.sh --strict"))
+    saturday = str(FRIDAY_EVENING_S + 86_400)  # no session: their guard skips
+    tried(box, of("run_report_eod.sh", "run_report_watchlist.sh"), NIGHTDESK_NOW=saturday)
     git = ["git", "-C", str(box.clone), "status", "--porcelain"]
     assert subprocess.run(git, capture_output=True, text=True, check=True).stdout == ""
 

@@ -71,7 +71,8 @@ def on_cluster(address: str, waits: Waits | None = None) -> Engine:
 @contextlib.contextmanager
 def _connected(address: str, waits: Waits) -> Iterator[Client]:
     """A client with at least one worker; closed within seconds whatever has happened to the cluster."""
-    from distributed import Client
+    from distributed import CancelledError, Client
+    from distributed.comm import CommClosedError
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # we report what is wrong, once
     with warnings.catch_warnings():
@@ -89,6 +90,8 @@ def _connected(address: str, waits: Waits) -> Iterator[Client]:
             )
             with client.as_current():
                 yield client
+        except (CancelledError, CommClosedError):
+            raise _gone(address, "the scheduler went away or was restarted; nothing is written") from None
         finally:
             with contextlib.suppress(Exception):
                 client.close(timeout=2)
@@ -146,8 +149,7 @@ def _given(client: Client, work: Work) -> Futures:
 
 def _results(client: Client, address: str, work: Work, waits: Waits, progress: Progress) -> dict[tuple[int, int], Any]:
     """The result of every piece. Raises what a piece raises, and see `on_cluster`."""
-    from distributed import CancelledError, KilledWorker, wait
-    from distributed.comm import CommClosedError
+    from distributed import KilledWorker, wait
 
     given, threads = _given(client, work), sum(client.nthreads().values())
     results, out = dict[tuple[int, int], Any](), dict["Future[bytes]", tuple[int, int]]()
@@ -172,6 +174,4 @@ def _results(client: Client, address: str, work: Work, waits: Waits, progress: P
         ) from None
     except ImportError as error:
         raise ConfigError(f"a worker of {address} cannot do this: {error}") from None
-    except (CancelledError, CommClosedError):
-        raise _gone(address, "the scheduler went away or was restarted; nothing is written") from None
     return results

@@ -29,7 +29,7 @@ NOTHING = np.zeros(1)  # never read
 
 
 class Stand(threading.local):
-    """The addresses of this thread's `equity_loop.worth`."""
+    """The state of this thread's `equity_loop.worth`, and its address."""
 
     def __init__(self) -> None:
         self.state = np.empty(equity_loop.STATE)

@@ -51,6 +51,14 @@ def test_a_bug_in_a_piece_is_a_bug_here(three: Cluster) -> None:
         on_cluster(three.address)(Work(function=pieces.wrong, batches=[(9, list(range(10)))]), silent)
 
 
+def test_a_scheduler_that_dies_while_the_workers_are_checked_is_an_outage_too(three: Cluster) -> None:
+    """The last test of `three`."""
+    work = Work(function=pieces.deadly_to, batches=[(three.scheduler.pid, [1])])
+    with pytest.raises(ExternalDataUnavailable, match="network: the scheduler went away or was restarted") as raised:
+        on_cluster(three.address, Waits(connect_s=3.0))(work, silent)
+    assert raised.value.exit_code == ExitCode.EXTERNAL
+
+
 @pytest.fixture(scope="module")
 def dying(tmp_path_factory: pytest.TempPathFactory) -> object:
     """One that loses its three workers, in the order of the tests below; each of them starts what it needs."""

@@ -33,3 +33,9 @@ def deadly(material: int, part: int) -> int:
 def wrong(material: int, part: int) -> int:
     """A bug in the last part."""
     return part // (material - part)
+
+
+def deadly_to(process: int, part: int) -> int:
+    """Ends another process, whose number is the material."""
+    os.kill(process, signal.SIGKILL)
+    return part
