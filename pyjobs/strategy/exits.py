@@ -196,7 +196,7 @@ class Own:
         return self.setup.lookback
 
     def signals(self, bars: Bars) -> Signals:
-        """The strategy's signals, each as `Signals` promises. Raises StrategyError, or its BadDataError or ConfigError."""
+        """The strategy's signals, each as `Signals` promises. Raises StrategyError; its own BadDataError."""
         signals: Signals = lossless(self._asked(bars, lambda: self.setup.signals(bars)))
         if type(bars.close) is np.ndarray:
             self._refuse(malformed(signals, len(bars)))
