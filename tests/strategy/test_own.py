@@ -78,7 +78,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
         "raise KeyError('\\x1b[2J\\n[END] ok')": "KeyError: ",
         "raise Wordless": "Wordless: without words",
         "sys.exit(0)": "SystemExit: 0",
-        "import utils.errors as e; raise e.ExternalDataUnavailable('outage', provider='x')": "ExternalDataUnavailable: ",
+        "import utils.errors as e; raise e.ExternalDataUnavailable('outage', provider='x')": "ExternalData",
         "raise SystemExit": "SystemExit: ",
         "import not_there": "ModuleNotFoundError: No module named 'not_there'",
         "open('/not/there')": "FileNotFoundError: ",
