@@ -12,12 +12,14 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import cast
 
 from pyjobs.account.desk.desk_setups import check_setups
+from pyjobs.market.bars import SeriesKey
 from pyjobs.market.desk.desk_file import Desk, load_desk
 from pyjobs.market.desks import called, desk_path, reports_of
 from pyjobs.market.exchanges import load_exchanges
@@ -40,6 +42,7 @@ from utils.errors import (
     CannotWriteError,
     ExternalDataUnavailable,
     ExternalKind,
+    NightdeskError,
 )
 from utils.exit_codes import ExitCode
 from utils.files import os_files
@@ -132,6 +135,7 @@ def _begin(desk: Desk, desk_file: Path, *, asked: str, dumps: str | None, pool: 
         series=[each.key for each in desk.instruments],
         store=open_store(),
         lists=desk.lists,
+        completed=(lambda: _completed(desk, desk_file)) if desk.lists else None,
     )
     night = Night(
         run_dir=building.path,
@@ -155,6 +159,13 @@ def _steps(desk: Desk) -> tuple[Step, ...]:
     return steps_of(
         imports=any(each.file for each in desk.instruments), fetches=any(each.fetched for each in desk.instruments)
     )
+
+
+def _completed(desk: Desk, desk_file: Path) -> tuple[list[SeriesKey], Sequence[Path]]:
+    """Series and lists of the desk now; as they were where it cannot be read: the next step reports that."""
+    with suppress(NightdeskError):
+        desk = load_desk(desk_file)
+    return [each.key for each in desk.instruments], desk.lists
 
 
 def _after(desk: Desk, desk_file: Path, verb: str, *arguments: str) -> StepResult:

@@ -25,13 +25,16 @@ def test_a_file_hides_no_two_things(path: Path) -> None:
             assert size <= 40, f"{node.name}: {size} lines"
 
 
-def test_in_docstrings_nothing_is_told_said_or_beside_something() -> None:
-    """Only a person is: values are printed, listed or returned, and things are next to each other."""
+def test_in_docstrings_and_messages_nothing_is_told_said_or_beside_something() -> None:
+    """Only a person is: values are printed, listed or returned, and things are next to each other.
+
+    A text without a blank is a name.
+    """
     for path in tracked("*.py"):
         for node in () if "tests" in path.parts else nodes_of(path):
-            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-                prose = re.sub(r"`[^`]*`", "", ast.get_docstring(node) or "")
-                assert not OF_PERSONS.search(prose), f"{path}: {prose}"
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
+                prose = re.sub(r"`[^`]*`", "", node.value)
+                assert not OF_PERSONS.search(prose), f"{path}:{node.lineno}: {prose}"
 
 
 FOR_OTHERS = {

@@ -123,8 +123,8 @@ def made(
     known = next((each for each in exchanges if each.casefold() == exchange.casefold()), None)
     if known is None and not market:
         raise UsageError(
-            f"{source}: unknown exchange {exchange!r} (config/exchanges.yaml has {', '.join(exchanges)}); of one whose "
-            "bars come from files alone set its `market`"
+            f"{source}: unknown exchange {exchange!r} (config/exchanges.yaml has {', '.join(exchanges)}); for one "
+            "whose bars come from files alone set `market`"
         )
     if market and market not in known_markets():
         raise UsageError(f"{source}: unknown market {market!r} (known: {', '.join(known_markets())})")

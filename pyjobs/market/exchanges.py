@@ -24,7 +24,7 @@ class Exchange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `currency` is that of its instruments which name none; `prices` what the provider's days are, where that is known;
     `ready` the market's local time from which the day's bars are there ("": a quarter of an hour after the close);
     `quotes` the exchange that knows today's prices ("": this one, if its provider does); `silent_after` how long
-    without a trade a series of it is silent, and is asked for ever less often (30m, 6h, 2d);
+    without a trade a series of it is silent, and is asked for less and less often (30m, 6h, 2d);
     `letters_count` whether symbols may differ in small and capital letters alone.
     """
 

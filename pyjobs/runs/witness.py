@@ -7,7 +7,7 @@ that used it is in the manifest, and what it became, and from which step on, is 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ INPUTS = ("code", "config", "data", "dependencies")
 MARKS = "marks"
 NO_BARS = ("import_bars", "fetch", "queue_signals", "report_daily", "report_golive", "report_index")
 """Steps of which no data is noted: they change it, and what others use is taken after them; or they look at none."""
+FETCHES = ("import_bars", "fetch")
+Completed = tuple[Sequence[SeriesKey], Sequence[Path]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,7 +31,8 @@ class Witness:
     """Notes the inputs of each step of a run in its folder. `taken`: what was noted, in order, one note a change.
 
     `marks`: by them a change is seen without reading; each note has them as they were, for who looks after this one.
-    `lists`: files the desk file is completed from (a CSV of symbols, a listing).
+    `lists`: files the desk file is completed from (a CSV of symbols, a listing). `completed` gives series and lists
+    again, for the steps after a fetch, which may have kept a newer listing.
     """
 
     run_dir: Path
@@ -39,12 +42,15 @@ class Witness:
     series: Sequence[SeriesKey]
     store: BarStore
     lists: Sequence[Path] = ()
+    completed: Callable[[], Completed] | None = None
     taken: list[dict[str, Any]] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
 
     def note(self, step: str) -> None:
         """Look once more, when `step` begins; what is the same since the last look is not read again."""
         try:
+            if self.completed and step not in FETCHES:
+                self._complete(self.completed)
             series = () if step in NO_BARS else self.series
             marks = provenance.marks(self.clone, self.desk_file, self.config_dir, series, self.store, self.lists)
             wanted = [name for name in INPUTS if name != "data" or step not in NO_BARS]
@@ -57,6 +63,14 @@ class Witness:
         if changed:
             self.taken.append({"step": step, **news, MARKS: dict(self.marks)})
             atomic.write_text(self.run_dir / FILE, json.dumps(self.taken, indent=1, ensure_ascii=False) + "\n")
+
+    def _complete(self, completed: Callable[[], Completed]) -> None:
+        """From here on the desk has the symbols of its newest listing; that is no change in the middle of the night."""
+        first = next((note["config"] for note in self.taken if "config" in note), None)
+        unchanged = first == self._of("config")
+        (self.series, self.lists), self.completed = completed(), None
+        if first is not None and unchanged:
+            first.update(self._of("config"))
 
     def _of(self, name: str) -> dict[str, object]:
         if name == "code":

@@ -13,7 +13,7 @@ from tests.fakemarket.server import FakeMarket, running
 from utils.cli import Parser
 from utils.errors import UsageError
 
-PROVIDERS = ("yahoo", "bitfinex", "krx", "naver", "alpaca", "kraken", "*")
+PROVIDERS = (*(each.name for each in FakeMarket().providers), "*")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

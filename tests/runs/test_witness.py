@@ -59,6 +59,30 @@ def test_a_night_whose_inputs_stay_is_of_one_mind(tmp_path: Path) -> None:
     assert mixed(found) == []
 
 
+def test_a_listing_that_the_fetch_keeps_is_the_nights_own_and_no_change(tmp_path: Path) -> None:
+    seen, _ = a_night(tmp_path)
+    old, new = tmp_path / "2026-11-23.csv", tmp_path / "2026-11-24.csv"
+    old.write_text("AAA\n")
+    seen = replace(seen, lists=[old], completed=lambda: ([KEY], [new]))
+    seen.note("fetch")
+    new.write_text("AAA\nBBB\n")
+    seen.note("scan")
+    assert mixed(inputs_of(seen.taken)) == [] and set(inputs_of(seen.taken)["config"]["lists"]) == {new.name}
+    at_the_end = replace(seen, lists=[new], completed=None, taken=read(seen.run_dir), marks=marks_of(seen.taken))
+    at_the_end.note("make_manifest")
+    assert mixed(inputs_of(at_the_end.taken)) == []
+
+
+def test_an_edit_while_a_listing_is_fetched_is_a_change(tmp_path: Path) -> None:
+    seen, clone = a_night(tmp_path)
+    seen = replace(seen, completed=lambda: ([KEY], []))
+    seen.note("fetch")
+    (clone / "config/desk.yaml").write_text("name: y\n")
+    seen.note("scan")
+    (line,) = mixed(inputs_of(seen.taken))
+    assert line.startswith("config changed") and "from scan on" in line
+
+
 def test_a_pull_in_the_middle_names_both_commits_and_the_step(tmp_path: Path) -> None:
     seen, clone = a_night(tmp_path)
     was = git(clone, "rev-parse", "HEAD")

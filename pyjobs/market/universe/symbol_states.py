@@ -1,9 +1,9 @@
 """What is known of symbols that do not deliver: `data/universe/<EXCHANGE>.json`, kept from one fetch to the next.
 
-A symbol the provider does not know (any more) is asked for ever less often: after 1, 2, 4 … 30 days. It is news once,
-and is listed quietly from then on. A symbol without a bar of the session is asked for again after an hour; when it has
-been silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and its bars are not waited for: within one
-session it is then asked for after a sixteenth of its silence.
+A symbol the provider does not know (any more) is asked for less and less often: after 1, 2, 4 … 30 days. It is news
+once, and is listed quietly from then on. A symbol without a bar of the session is asked for again after an hour; when
+it has been silent for QUIET_SESSIONS sessions in a row it is taken to be halted, and its bars are not waited for:
+within one session it is then asked for after a sixteenth of its silence.
 """
 
 from __future__ import annotations

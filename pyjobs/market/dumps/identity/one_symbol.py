@@ -100,7 +100,7 @@ def _refuse_gaps(reading: Reading, place: int, names: Any, values: Sequence[str]
     grid, at = reading.grid, int(pc.index(names, "").as_py())
     if at < 0 or len(values) < 2:
         return
-    what = f"no symbol in {_called(reading, place)!r}, in a file of {len(values)} symbols: which symbol is the row of?"
+    what = f"no symbol in {_called(reading, place)!r}, in a file of {len(values)} symbols: of which symbol is its row?"
     raise BadDataError(f"{grid.label}: {grid.unit} {int(grid.lines[at])}: {what}")
 
 
