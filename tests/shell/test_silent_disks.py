@@ -117,6 +117,23 @@ def test_what_was_kept_aside_is_brought_to_the_history_once(tmp_path: Path) -> N
     assert (tmp_path / ".locks/history.jsonl").read_text() == '{"job":"later","end":2}\n'
 
 
+def test_a_line_that_is_kept_aside_while_another_run_brings_them_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aside, lock = str(tmp_path) + history.ASIDE, history.lock
+    history.append(aside, {"job": "first"})
+
+    def waited(fd: int) -> bool:
+        monkeypatch.setattr(history, "lock", lock)
+        history.append(aside, {"job": "second"})
+        return lock(fd)
+
+    monkeypatch.setattr(history, "lock", waited)
+    history.bring(str(tmp_path))
+    assert (tmp_path / "logs/history.jsonl").read_text() == '{"job":"first"}\n{"job":"second"}\n'
+    assert (tmp_path / ".locks/history.jsonl").read_bytes() == b""
+
+
 FREEZE = """
 set -eu; home=$1 at=$2; shift 2
 truncate -s 16M "$home/../disk" && mkfs.ext4 -q "$home/../disk" && mount -o loop "$home/../disk" "$at" || exit 77
