@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -51,6 +52,30 @@ def test_a_job_that_would_wait_for_ever_before_its_time_limit_runs_is_a_failure_
         "fail",
         0,
     )
+
+
+STUCK = """
+import os, sys, time; sys.path[:0] = [sys.argv[1] + "/jobs", sys.argv[1]]
+import code_lock, supervise
+code_lock.is_pending = lambda *_: False
+supervise.UNANSWERED.append("a disk")
+end, keeper = os._exit, os.getpid()
+os._exit = lambda code: end(code) if os.getpid() == keeper else time.sleep(60)
+supervise.main(["--log", sys.argv[2] + "/logs/job.log", "--job", "job", "--", "true"])
+"""
+
+
+def test_a_worker_that_cannot_end_for_a_disk_locks_nothing_and_is_not_waited_for(house: House) -> None:
+    argv = [sys.executable, "-I", "-S", "-c", STUCK, str(ROOT), str(house.home)]
+    done = house.run(argv, timeout_s=50, NIGHTDESK_ENTERED=str(house.home))
+    left = house.processes()
+    try:
+        assert done.returncode == 0 and len(left) == 1
+        with (house.home / ".locks/code.lock").open() as code:
+            fcntl.flock(code, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        for pid in left:
+            os.kill(pid, 9)
 
 
 SLOW = 'put() { sleep 1; }; PATIENCE_S=0.05; add "$1/logs/x.log" line; echo "$?"'
