@@ -66,7 +66,7 @@ def problems(home: str) -> list[str]:
 def _wrong(path: str, mode: int, status: os.stat_result) -> str:
     """What is wrong with one file or folder, and the command that mends it; empty where nothing is."""
     shown, quoted = stat.S_IMODE(status.st_mode) & 0o777, "'" + path.replace("'", "'\\''") + "'"
-    group, named = group_id() if mode & 0o070 else None, _listed(path)
+    group, named = group_id() if mode & 0o070 else None, _listed(path, shown)
     if shown & ~mode:
         return f"mode {shown:o}, not {mode:o}: chmod {mode:o} {quoted}"
     if status.st_uid not in (os.getuid(), 0):
@@ -76,8 +76,11 @@ def _wrong(path: str, mode: int, status: os.stat_result) -> str:
     return f"an access list lets {named} in: setfacl -b {quoted}" if named else ""
 
 
-def _listed(path: str) -> str:
-    """Whom a POSIX access list lets in, or into what is made there, beyond what the mode shows; empty for nobody."""
+def _listed(path: str, shown: int) -> str:
+    """Whom a POSIX access list lets in, or into what is made there, beyond what the mode shows; empty for nobody.
+
+    What the mode shows of the group is the most that a list with names gives: of 600 or 700 nobody has anything.
+    """
     for name in ("system.posix_acl_access", "system.posix_acl_default"):
         try:
             entries = os.getxattr(path, name)[4:]  # behind the version: entries of two, two and four bytes
@@ -86,7 +89,7 @@ def _listed(path: str) -> str:
         for at in range(0, len(entries), 8):
             tag, allowed, number = (int.from_bytes(entries[at + a : at + b], "little") for a, b in _ACL_ENTRY)
             trusted = (0, os.getuid()) if tag == _ACL_USER else (group_id(),)
-            if allowed and tag in (_ACL_USER, _ACL_GROUP) and number not in trusted:
+            if allowed & shown >> 3 and tag in (_ACL_USER, _ACL_GROUP) and number not in trusted:
                 return f"{'user' if tag == _ACL_USER else 'group'} {number}"
     return ""
 

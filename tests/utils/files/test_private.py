@@ -123,6 +123,8 @@ def test_an_access_list_that_lets_somebody_in_is_named(tmp_path: Path) -> None:
         told = private.problems(str(tmp_path))
         named = f"an access list lets {said} in: setfacl -b '{kept[0]}/it'\\''s x'"
         assert told == [folder] + ([named] if said.startswith(("user", "group")) else [])
+        (kept[0] / "it's x").chmod(0o600)  # that masks the list
+        assert private.problems(str(tmp_path)) == [folder]
 
 
 def test_the_first_job_of_a_clone_makes_its_locks_and_history_private(house: House) -> None:
