@@ -92,6 +92,17 @@ def test_a_line_that_its_disk_does_not_take_costs_a_while_and_is_no_success(hous
     assert f"cannot add to {house.home}/logs/x.log: its disk or server has not answered" in done.stderr.decode()
 
 
+def test_locks_on_a_disk_that_has_gone_away_before_the_start_are_named_and_not_waited_for(house: House) -> None:
+    (house.home / ".locks").mkdir()
+    server = [sys.executable, str(ROOT / "tests/support/silent_server.py"), str(house.home / ".locks"), "asleep"]
+    if subprocess.run([*server, "true"], capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here (root and /dev/fuse are needed)")
+    script = f'. "{ROOT}/jobs/lib.sh"; PATIENCE_S=0.05; must_answer "$1"; echo started'
+    done = house.run([*server, "bash", "-c", script, "job.sh", str(house.home)], NIGHTDESK_ENTERED=str(ROOT))
+    assert (done.returncode, done.stdout) == (73, b"")
+    assert f"job.sh: '{house.home}/.locks' has not answered for 0.05 s: the disk" in done.stderr.decode()
+
+
 def test_a_log_whose_disk_stops_answering_costs_lines_and_goes_on_when_it_is_back(
     job_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,9 +209,10 @@ def test_a_disk_that_dies_while_a_job_runs_keeps_neither_the_job_nor_its_lock(
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("place", ["data", "logs"])
+@pytest.mark.parametrize("place", ["data", "logs", ".locks"])
 @pytest.mark.parametrize("now", [FRIDAY_NOON_IN_SEOUL, SATURDAY])
 def test_no_job_hangs_and_none_is_green_where_a_server_has_gone_away(house: House, place: str, now: int) -> None:
+    (house.home / place).mkdir(exist_ok=True)
     server = [sys.executable, str(ROOT / "tests/support/silent_server.py"), str(house.home / place), "asleep"]
     if subprocess.run([*server, "true"], capture_output=True).returncode:
         pytest.skip("nothing can be mounted here (root and /dev/fuse are needed)")
@@ -210,6 +222,6 @@ def test_no_job_hangs_and_none_is_green_where_a_server_has_gone_away(house: Hous
         return
     assert done.returncode == 73
     assert f"{house.home}/{place}" in done.stderr.decode() and b"has not answered" in done.stderr
-    assert [each["code"] for each in house.history()] == ([73] if place == "data" else [])
-    assert place == "data" or b'"code":73,"outcome":"fail"' in (house.home / ".locks/history.jsonl").read_bytes()
+    assert [each["code"] for each in house.history()] == ([] if place == "logs" else [73])
+    assert place != "logs" or b'"code":73,"outcome":"fail"' in (house.home / ".locks/history.jsonl").read_bytes()
     assert list((house.home / place).iterdir()) == []
