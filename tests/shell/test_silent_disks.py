@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -90,6 +91,20 @@ def test_a_line_that_its_disk_does_not_take_costs_a_while_and_is_no_success(hous
     done = house.run(["bash", "-c", script, "job.sh", str(house.home)])
     assert (done.returncode, done.stdout) == (73, b"") and time.monotonic() - began < 5
     assert f"cannot add to {house.home}/logs/x.log: its disk or server has not answered" in done.stderr.decode()
+
+
+def test_a_skip_whose_log_does_not_answer_leaves_nothing_that_looks_like_a_killed_run(house: House) -> None:
+    (house.home / "logs").rmdir()
+    (house.home / "logs").symlink_to("data")
+    clone = House(home=house.home, clone=house.home / "clone")
+    shutil.copytree(ROOT / "jobs", clone.clone / "jobs")
+    (clone.clone / "config").symlink_to(ROOT / "config")
+    add = clone.clone / "jobs/add.sh"
+    slow = "put() { [[ $1 == */.locks/* ]] || sleep 0.2; }\n"
+    add.write_text(add.read_text().replace("PATIENCE_S=30", "PATIENCE_S=0.05") + slow)
+    done = clone.run(clone.chain("true", options=("--guard", "td")), NIGHTDESK_NOW=str(SATURDAY))
+    assert done.returncode == 73 and b"cannot add to" in done.stderr
+    assert (house.home / ".locks/job.holder").read_bytes() == b""
 
 
 def test_locks_on_a_disk_that_has_gone_away_before_the_start_are_named_and_not_waited_for(house: House) -> None:
