@@ -145,6 +145,25 @@ def test_a_log_whose_disk_stops_answering_costs_lines_and_goes_on_when_it_is_bac
     assert os.read(read_end, 100) == b"back"
 
 
+def test_a_slow_disk_that_takes_piece_after_piece_is_not_called_dead(job_log: Any) -> None:
+    log, waits = job_log.Scribe(1), []
+
+    class Idle:
+        """One piece ends and the next begins during the first wait; all is written in the second."""
+
+        def acquire(self, timeout: float) -> bool:
+            waits.append(timeout)
+            log._began = time.monotonic()
+            return len(waits) > 1
+
+        def release(self) -> None:
+            pass
+
+    log._at_work, log._idle, log._began = True, Idle(), time.monotonic() - 29
+    assert log.is_done() and log.problem == ""
+    assert waits[0] < 2 and waits[1] > 20
+
+
 def test_what_was_kept_aside_is_brought_to_the_history_once(tmp_path: Path) -> None:
     home = str(tmp_path)
     (tmp_path / ".locks").mkdir()
