@@ -100,6 +100,7 @@ def main(argv):
     if worker:
         os.close(tell)
         os._exit(keep(worker, run, told))
+    os.register_at_fork(after_in_child=lambda: os.close(tell))  # whose exec may hang, and outlive us
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != keeper:

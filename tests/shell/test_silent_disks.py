@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.shell.conftest import APART, FRIDAY_NOON_IN_SEOUL, HANGS_S, ROOT, House
+from tests.shell.conftest import APART, FRIDAY_NOON_IN_SEOUL, HANGS_S, ROOT, House, child_of
 from tests.shell.test_own_records import job_log  # noqa: F401  # a fixture
 from utils import history
 
@@ -76,6 +76,21 @@ def test_a_worker_that_cannot_end_for_a_disk_locks_nothing_and_is_not_waited_for
             fcntl.flock(code, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         for pid in left:
+            os.kill(pid, 9)
+
+
+def test_a_keeper_learns_that_its_worker_was_killed_while_the_command_is_being_started(house: House) -> None:
+    hangs = "supervise.Tree._exec = staticmethod(lambda *_: time.sleep(60))"  # as of a program on a disk that is away
+    script = STUCK.replace('supervise.UNANSWERED.append("a disk")', hangs).replace("os._exit = ", "_ = ")
+    argv = [sys.executable, "-I", "-S", "-c", script, str(ROOT), str(house.home)]
+    keeper = house.start(argv, NIGHTDESK_ENTERED=str(house.home), TERM_GRACE_S="0.05")
+    worker = child_of(keeper.pid)
+    child_of(worker)
+    os.kill(worker, 9)
+    try:
+        assert b"exit 137" in keeper.communicate(timeout=HANGS_S / 10)[1] and keeper.returncode == 137
+    finally:
+        for pid in house.processes():
             os.kill(pid, 9)
 
 
