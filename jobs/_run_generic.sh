@@ -39,17 +39,16 @@ guard() {
   [[ $1 == td ]] || ((now >= opens && now < closes)) || return 201
 }
 
-# skip CODE: a normal skip is a line in the log, a line in the history, and exit 0.
+# skip CODE: a normal skip is a line in the log, a line in the history, and exit 0; 73 where their disk does not answer.
 skip() {
-  local stamp outcome=skip:not-a-session
+  local stamp outcome=skip:not-a-session code=0
   [[ $1 == 200 ]] || outcome=skip:outside-hours
   TZ=UTC0 printf -v stamp '%(%Y-%m-%d %H:%M:%S)T' $((${NIGHTDESK_NOW:-$EPOCHSECONDS} + UTC_OFFSET))
   [[ ! -t 1 ]] || printf '[SKIP] %s\n' "$WHY"
-  add "$LOG" "$stamp [SKIP] $WHY (guard $GUARD, $1)" || set -- 73
-  [[ $1 != 73 ]] || { record "${JOB:-$NAME}" 73 fail "logs/${LOG##*/}" && exit 73; }
-  record "${JOB:-$NAME}" 0 "$outcome" "logs/${LOG##*/}"
+  add "$LOG" "$stamp [SKIP] $WHY (guard $GUARD, $1)" || code=73 outcome=fail
+  record "${JOB:-$NAME}" "$code" "$outcome" "logs/${LOG##*/}" || code=$?
   [[ ! ${NIGHTDESK_HOLDER:-} ]] || : >"$NIGHTDESK_HOLDER"
-  exit 0
+  exit "$code"
 }
 
 ENDS_AS=${JOB:-} NAME='' GUARD=none MARKET=${MARKET:-XKRX} SUPERVISED=()

@@ -18,11 +18,14 @@ holds() {
   return 1
 }
 
-# stuck: which processes of a run that is over keep its lock, since nothing can end them; nothing while it runs.
+# stuck: which processes of a run that is over keep its lock, since nothing can end them; nothing while it runs, or once
+# they have ended. Every start that is refused notes it again: the first line has since when, the last one who.
 stuck() {
-  local word since left
-  while IFS=$'\t' read -r word since left; do
-    [[ $word != stuck ]] || printf '; that run is over, but since %(%F %T)T UTC no signal ends %s: it waits for a disk or a %s' \
-      "$since" "$left" "server that does not answer (mount, dmesg): mend that, or restart the machine; the lock is free as soon as it has ended"
+  local word at named since='' left='' lives=''
+  while IFS=$'\t' read -r word at named; do
+    [[ $word != stuck ]] || since=${since:-$at} left=$named
   done < <([[ ! -f $HOLDER ]] || cat -- "$HOLDER")
+  for word in ${left//[*?[]/}; do [[ $word == *[!0-9]* || ! -e /proc/$word ]] || lives=1; done
+  [[ ! $lives ]] || printf '; that run is over, but since %(%F %T)T UTC no signal ends %s: it waits for a disk or a %s' \
+    "$since" "$left" "server that does not answer (mount, dmesg): mend that, or restart the machine; the lock is free as soon as it has ended"
 }

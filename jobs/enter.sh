@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Summary: make the environment the same from cron, systemd and a terminal. Sourced by lib.sh in the first link of a chain.
 
+NIGHTDESK_HOME=${NIGHTDESK_HOME:-$ROOT} ANSWERS=$NIGHTDESK_HOME
+must_answer "$ANSWERS"
 # An update is at work on this clone, or was killed at it: its own program waits for it, or ends it, and the job starts
 # again, from the files that are there then. (The update itself does that in another way.)
 if [[ -e $ROOT/.locks/update.plan ]]; then
@@ -64,11 +66,12 @@ find_python() {
 }
 
 PATH=${PATH:-/usr/bin:/bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-export NIGHTDESK_ENTERED=$ROOT NIGHTDESK_HOME=${NIGHTDESK_HOME:-$ROOT}
+export NIGHTDESK_ENTERED=$ROOT NIGHTDESK_HOME
 source_env "$ROOT/config/env.nas.sh"
 source_env "$ROOT/config/env.local.sh"
 check_values
 find_python
+[[ $NIGHTDESK_HOME == "$ANSWERS" ]] || must_answer "$NIGHTDESK_HOME"
 umask 022
 { export LC_ALL=C.UTF-8; } 2>/dev/null
 export PATH PYTHONBIN TZ=UTC0 PYTHONUTF8=1

@@ -69,11 +69,14 @@ class Scribe:
 
     def is_done(self):
         """Whether all is written, or counted as lost, after a while; False: the disk does not answer."""
-        if self._at_work:
-            if not self._idle.acquire(timeout=max(self._began + PATIENCE_S - time.monotonic(), 0.01)):
+        while self._at_work:
+            since = self._began
+            if self._idle.acquire(timeout=max(since + PATIENCE_S - time.monotonic(), 0.01)):
+                self._idle.release()
+                break
+            if self._began == since:  # else a slow disk has taken one piece and is at the next
                 self.problem, self._given_up = f"has not answered for {PATIENCE_S:.0f} s", True
                 return False
-            self._idle.release()
         return True
 
     def unwritten(self):

@@ -50,13 +50,14 @@ def opened(holder):
 
 
 def begun(options):
-    """The code held, the log open, what is here private: what must be before any time limit runs. Returns the sink.
+    """The code held, the log open, what is here private: what must be before any time limit runs.
 
+    Returns the sink, and the descriptor that holds the code.
     Does not return where code or folders keep the job from starting; the history says so, if it can be written.
     """
     home = os.environ["NIGHTDESK_HOME"]
     try:
-        code_lock.hold(os.environ.get("NIGHTDESK_ENTERED", ""))
+        code_fd = code_lock.hold(os.environ.get("NIGHTDESK_ENTERED", ""))
         sink = PassThrough()
         if options.log:
             sink = code_lock.answered(home + "/logs", lambda: logged(home, options))
@@ -64,7 +65,7 @@ def begun(options):
     except SystemExit as ended:
         not_started(options, ended.code)
         raise
-    return sink
+    return sink, code_fd
 
 
 def logged(home, options):
@@ -88,10 +89,10 @@ def not_started(options, code):
 def main(argv):
     """Run the command of `argv`; the code to exit with."""
     options = Options(argv)
-    sink = begun(options)
-    lock_fd, holder = os.environ.pop("NIGHTDESK_LOCK_FD", ""), os.environ.pop("NIGHTDESK_HOLDER", "")
-    if lock_fd:
-        os.set_inheritable(int(lock_fd), False)
+    sink, code_fd = begun(options)
+    lock_fd, holder = int(os.environ.pop("NIGHTDESK_LOCK_FD", "") or -1), os.environ.pop("NIGHTDESK_HOLDER", "")
+    if lock_fd >= 0:
+        os.set_inheritable(lock_fd, False)
     run, keeper = SupervisedRun(options, sink, opened(holder)), os.getpid()
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     told, tell = os.pipe2(os.O_CLOEXEC)
@@ -99,6 +100,7 @@ def main(argv):
     if worker:
         os.close(tell)
         os._exit(keep(worker, run, told))
+    os.register_at_fork(after_in_child=lambda: os.close(tell))  # whose exec may hang, and outlive us
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != keeper:
@@ -106,10 +108,10 @@ def main(argv):
     code = run.work()
     run.empty_holder()
     stuck = bool(UNANSWERED) or not sink.is_done()
+    if stuck:  # this process ends when the disk answers: nothing waits for it, nor for what it has open or locked
+        for fd in (0, 1, 2, lock_fd, code_fd):
+            if fd >= 0:
+                os.close(fd)
     os.write(tell, bytes((code, stuck)))
-    if stuck:  # this process ends when the disk answers: nothing waits for it, nor for what it has open
-        os.closerange(0, 3)
-        if lock_fd:
-            os.close(int(lock_fd))
     os._exit(code)
     return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from utils import clock, paths
 from utils.cli import Parser
-from utils.errors import NightdeskError
+from utils.errors import CannotWriteError, NightdeskError
 from utils.exit_codes import ExitCode
 from utils.run import run
 from utils.settings import config
@@ -99,7 +99,9 @@ def _like_before(key: SeriesKey, args: Namespace) -> Instance:
 
 
 def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list[Instance]:
-    """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure."""
+    """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure, and so
+    is a file of ours that could not be written, once all were tried: a full disk is no symbol's fault.
+    """
     from pyjobs.market.ingest import backfill, instances
     from pyjobs.market.ingest import for_each_series as jobs
     from pyjobs.market.ingest.news.lines import mark_printed
@@ -138,6 +140,9 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     if failed and not ready:
         raise failed[0]
     print(f"{len(ready)} of {len(wanted)} symbols set up")
+    of_ours = next((error for error in failed if isinstance(error, CannotWriteError)), None)
+    if of_ours:
+        raise of_ours
     return ready
 
 

@@ -91,8 +91,8 @@ def bring(home: str) -> None:
     except FileNotFoundError:
         return
     try:
-        size = os.fstat(aside).st_size
-        if size and lock(aside):
+        if os.fstat(aside).st_size and lock(aside):
+            size = os.fstat(aside).st_size  # only now: another run may have added to it, or brought it
             known = set(_opened(home + NEWEST) or ())
             kept = os.pread(aside, size, 0).decode(errors="replace").splitlines(keepends=True)
             lines = "".join(line for line in kept if line not in known)

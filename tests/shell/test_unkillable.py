@@ -68,6 +68,17 @@ def come_back(house: House) -> None:
         time.sleep(0.2)
 
 
+def test_what_cannot_be_ended_is_named_once_and_no_longer_when_it_has_ended(house: House) -> None:
+    holder, gone = house.home / "holder", 2**22 + 1  # a pid that no machine gives
+    script = f'. "{ROOT}/jobs/lib.sh"; . "$ROOT/jobs/busy.sh"; HOLDER=$1; stuck'
+    for pid, said in ((os.getpid(), 1), (gone, 0)):
+        lines = [f"stuck\t{at}\t{gone} (/bin/ls -n x), {pid} (/bin/cat x)\n" for at in (0, 60)]
+        holder.write_text("1\t2\tjob\n" + "".join(lines))
+        done = house.run(["bash", "-c", script, "job.sh", str(holder)], NIGHTDESK_ENTERED=str(ROOT))
+        assert (done.returncode, done.stdout.count(b"that run is over, but since 1970-01-01 00:00:00 UTC")) == (0, said)
+        assert done.stdout.count(b"no signal ends") == said, done
+
+
 @pytest.mark.torture
 def test_a_time_out_names_what_cannot_be_ended_and_keeps_the_lock_until_it_has(house: House, silent: Path) -> None:
     process, _ = stuck(house, silent, "--timeout", "1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import subprocess
@@ -94,6 +95,25 @@ def test_bootstrap_fetches_writes_instances_and_prints_crontab_lines(
     assert [one.name for one in instances.load_all()] == ["BTCUSD-1m", "ETHUSD-1m"]
     text = (world.home / "config/instances/BTCUSD-1m.env").read_text()
     assert text == "CT_EXCHANGE=BITFINEX\nCT_SYMBOL=BTCUSD\nCT_TIMEFRAME=1m\nCT_LOOKBACK_DAYS=0.2\nCT_GAP_REPAIR=1\n"
+
+
+@pytest.mark.usefixtures("world")
+def test_bootstrap_that_ignores_errors_tries_all_and_does_not_ignore_a_disk_of_ours(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = instances.save
+
+    def saved(one: instances.Instance) -> Path:
+        if one.symbol == "BTCUSD":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), "config/instances/BTCUSD-1m.env")
+        return save(one)
+
+    monkeypatch.setattr(instances, "save", saved)
+    argv = ["--symbols", "BTCUSD,ETHUSD", "--timeframe", "1m", "--lookback-days", "0.1", "--ignore-errors"]
+    assert run(bootstrap_symbols, argv) == 73
+    told = capsys.readouterr()
+    assert "1 of 2 symbols set up" in told.out and "BTCUSD-1m.env': Input/output error; " in told.err
+    assert [one.name for one in instances.load_all()] == ["ETHUSD-1m"]
 
 
 @pytest.mark.usefixtures("world")

@@ -70,10 +70,10 @@ def jobs(home: Path) -> dict[str, list[str]]:
     }
 
 
-def day(home: Path) -> dict[str, tuple[int, str]]:
+def day(home: Path, **more: str) -> dict[str, tuple[int, str]]:
     """Exit code and words of each job; one that hangs ends it."""
     env = {**os.environ, "NIGHTDESK_HOME": str(home), "PYTHONBIN": sys.executable, "NIGHTDESK_NOW": NOW}
-    env |= {"ALLOW_NET_FETCH": "0", "XDG_CONFIG_HOME": str(home)}
+    env |= {"ALLOW_NET_FETCH": "0", "XDG_CONFIG_HOME": str(home), **more}
     found = {}
     for name, argv in jobs(home).items():
         began = time.monotonic()
@@ -89,10 +89,26 @@ def a_desk(home: Path) -> None:
     (home / "secret/live.yaml").write_text(LOOP)
 
 
+NOTING = """
+import fcntl, os
+flock = fcntl.flock
+def noting(fd, how):
+    with open(os.environ["NOTED"], "a") as file:
+        file.write(os.readlink(f"/proc/self/fd/{fd if isinstance(fd, int) else fd.fileno()}") + "\\n")
+    return flock(fd, how)
+fcntl.flock = noting
+"""
+
+
 @pytest.mark.torture
-def test_a_whole_day_goes_as_without_him(home: Path) -> None:
+def test_a_whole_day_goes_as_without_him(home: Path, tmp_path: Path) -> None:
     a_desk(home)
-    alone = day(home)
+    (tmp_path / "sitecustomize.py").write_text(NOTING)
+    alone = day(home, PYTHONPATH=str(tmp_path), NOTED=str(tmp_path / "noted"))
+    locked = {path for path in map(Path, (tmp_path / "noted").read_text().splitlines()) if path.is_file()}
+    of_table = {Path(path) for path, _ in private._looked_at(str(home))}
+    elsewhere = {path for path in locked if path.is_relative_to(home)} - of_table
+    assert locked & of_table and not elsewhere, "what a day locks, and the table does not know"
     assert {name: code for name, (code, _) in alone.items() if code and name != "health"} == {}, alone
     with stranger(home) as got:
         watched = day(home)

@@ -46,6 +46,7 @@ def problems(home: str) -> list[str]:
     """What others may do that they should not, one line each with the command against it; empty when all is well."""
     found: list[str] = []
     closed: tuple[str, ...] = ()
+    trusted = _trusted(home)
     for path, mode in _looked_at(home):
         try:
             status = os.lstat(path)
@@ -55,7 +56,7 @@ def problems(home: str) -> list[str]:
             continue
         inside = path.startswith(closed)  # only a trusted group can get there: what else there is harms nobody
         if not inside or status.st_mode & 0o070 & ~mode:
-            wrong = _wrong(path, mode, status)
+            wrong = _wrong(path, mode, status, trusted)
             found += [wrong] if wrong else []
             closed += (path + os.sep,) if stat.S_ISDIR(status.st_mode) and not wrong else ()
     if os.environ.get(GROUP) and group_id() is None:
@@ -63,21 +64,37 @@ def problems(home: str) -> list[str]:
     return found
 
 
-def _wrong(path: str, mode: int, status: os.stat_result) -> str:
-    """What is wrong with one file or folder, and the command that mends it; empty where nothing is."""
+def _trusted(home: str) -> set[int]:
+    """Root, who asks, and the owner of it all, who may put anything in its place: root may ask about the jobs of that
+    one.
+    """
+    try:
+        return {os.getuid(), 0, os.stat(home).st_uid}
+    except (AttributeError, OSError):  # no such thing on Windows
+        return {0}
+
+
+def _wrong(path: str, mode: int, status: os.stat_result, trusted: set[int]) -> str:
+    """What is wrong with one file or folder, and the command that mends it; empty where nothing is.
+
+    What the owner may do is no matter, nor that a file can be executed: a disk without modes shows all as 700 or 750.
+    """
     shown, quoted = stat.S_IMODE(status.st_mode) & 0o777, "'" + path.replace("'", "'\\''") + "'"
-    group, named = group_id() if mode & 0o070 else None, _listed(path)
-    if shown & ~mode:
+    group, named = group_id() if mode & 0o070 else None, _listed(path, shown)
+    if shown & (0o077 if stat.S_ISDIR(status.st_mode) else 0o066) & ~mode:
         return f"mode {shown:o}, not {mode:o}: chmod {mode:o} {quoted}"
-    if status.st_uid not in (os.getuid(), 0):
+    if status.st_uid not in trusted:
         return f"of user {status.st_uid}, not of the jobs' user ({os.getuid()}): chown {os.getuid()} {quoted}"
     if group is not None and status.st_gid != group and shown & 0o070:
         return f"of group {status.st_gid}, not {GROUP}: chgrp {group} {quoted}"
     return f"an access list lets {named} in: setfacl -b {quoted}" if named else ""
 
 
-def _listed(path: str) -> str:
-    """Whom a POSIX access list lets in, or into what is made there, beyond what the mode shows; empty for nobody."""
+def _listed(path: str, shown: int) -> str:
+    """Whom a POSIX access list lets in, or into what is made there, beyond what the mode shows; empty for nobody.
+
+    What the mode shows of the group is the most that a list with names gives: of 600 or 700 nobody has anything.
+    """
     for name in ("system.posix_acl_access", "system.posix_acl_default"):
         try:
             entries = os.getxattr(path, name)[4:]  # behind the version: entries of two, two and four bytes
@@ -86,7 +103,7 @@ def _listed(path: str) -> str:
         for at in range(0, len(entries), 8):
             tag, allowed, number = (int.from_bytes(entries[at + a : at + b], "little") for a, b in _ACL_ENTRY)
             trusted = (0, os.getuid()) if tag == _ACL_USER else (group_id(),)
-            if allowed and tag in (_ACL_USER, _ACL_GROUP) and number not in trusted:
+            if allowed & shown >> 3 and tag in (_ACL_USER, _ACL_GROUP) and number not in trusted:
                 return f"{'user' if tag == _ACL_USER else 'group'} {number}"
     return ""
 

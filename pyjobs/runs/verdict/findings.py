@@ -55,7 +55,8 @@ LOOKED_AT: dict[str, Looked] = {
     "other users": Looked(
         "whether only the jobs' user and `NIGHTDESK_GROUP` can lock what jobs lock",
         "who may open a lock file or the history may lock it",
-        "the command it names; a group of one's own: `NIGHTDESK_GROUP`",
+        "the command it names; on a disk without modes (exFAT, NTFS, SMB) the mount option `umask=077` in its "
+        "place; a group of one's own: `NIGHTDESK_GROUP`",
     ),
     "databases": Looked(
         "the signal queues open and can be locked", "the night fills them", "move the file it names away"

@@ -106,6 +106,23 @@ def test_each_thing_that_others_may_open_is_named_with_a_command_that_mends_it(
             assert private.problems(str(tmp_path)) == [] and mode(path) == wanted
 
 
+@pytest.mark.parametrize("mask", [0o077, 0o027])
+def test_what_a_disk_without_modes_shows_is_named_where_others_may_do_more_and_nowhere_else(
+    tmp_path: Path, mask: int
+) -> None:
+    for path in by_policy(tmp_path):
+        path.chmod(0o777 & ~mask)  # exFAT, NTFS: all of one mode, whatever chmod does
+    told = [line.partition("yf-client")[2] for line in private.problems(str(tmp_path))]
+    assert told == (["'", "/it'\\''s x'"] if mask == 0o027 else [])  # a group reads cookies that are one user's
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a file away")
+def test_root_is_not_told_to_take_from_the_jobs_user_what_is_the_jobs(tmp_path: Path) -> None:
+    for path in [*by_policy(tmp_path), tmp_path]:
+        os.chown(path, 71, -1)
+    assert private.problems(str(tmp_path)) == []
+
+
 def test_an_access_list_that_lets_somebody_in_is_named(tmp_path: Path) -> None:
     kept = by_policy(tmp_path)
     entries = {"user 71": (2, 4, 71), "group 72": (8, 6, 72), "": (2, 0, 73), "nobody else": (2, 7, os.getuid())}
@@ -123,6 +140,8 @@ def test_an_access_list_that_lets_somebody_in_is_named(tmp_path: Path) -> None:
         told = private.problems(str(tmp_path))
         named = f"an access list lets {said} in: setfacl -b '{kept[0]}/it'\\''s x'"
         assert told == [folder] + ([named] if said.startswith(("user", "group")) else [])
+        (kept[0] / "it's x").chmod(0o600)  # that masks the list
+        assert private.problems(str(tmp_path)) == [folder]
 
 
 def test_the_first_job_of_a_clone_makes_its_locks_and_history_private(house: House) -> None:
