@@ -99,9 +99,7 @@ def _like_before(key: SeriesKey, args: Namespace) -> Instance:
 
 
 def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list[Instance]:
-    """Fetch each one's first bars and write its instance file; those that succeeded. All failing is a failure, and so
-    is a file of ours that could not be written, once all were tried: a full disk is no symbol's fault.
-    """
+    """Those set up. Raises if all fail; and once all were tried, if a file of ours cannot be written."""
     from pyjobs.market.ingest import backfill, instances
     from pyjobs.market.ingest import for_each_series as jobs
     from pyjobs.market.ingest.news.lines import mark_printed
@@ -114,9 +112,10 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     asking = Sources(progress.say)
 
     def work(key: SeriesKey, source: SeriesSource, instance: Instance) -> str:
-        lookback_ms = int(instance.lookback_days * jobs.DAY_MS)
         added = backfill.new_bars(store, key)
-        done = backfill.ingest_resume(store, key, source, lookback_ms=lookback_ms, now_ms=now_ms, progress=progress)
+        done = backfill.ingest_resume(
+            store, key, source, lookback_ms=int(instance.lookback_days * jobs.DAY_MS), now_ms=now_ms, progress=progress
+        )
         line = f"{key}: {added()} new bars{done.not_had}; {instances.save(instance)}"
         print("; ".join([line, *done.got.news]), flush=True)
         if done.got.news:
@@ -140,10 +139,15 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
     if failed and not ready:
         raise failed[0]
     print(f"{len(ready)} of {len(wanted)} symbols set up")
-    of_ours = next((error for error in failed if isinstance(error, CannotWriteError)), None)
-    if of_ours:
-        raise of_ours
+    _raise_what_is_ours(failed)
     return ready
+
+
+def _raise_what_is_ours(failed: Sequence[NightdeskError]) -> None:
+    """A full disk is no symbol's fault."""
+    for error in failed:
+        if isinstance(error, CannotWriteError):
+            raise error
 
 
 def _timers(ready: Sequence[Instance], *, enable: bool, each: bool) -> None:

@@ -49,7 +49,7 @@ def judge(by: judged.Judge, url: str) -> Callable[[bytes], object]:
 
 
 def said(body: bytes) -> object:
-    return remote.said(subprocess.CompletedProcess([], 1, b"", body))
+    return remote.error_text(subprocess.CompletedProcess([], 1, b"", body))
 
 
 def sent(body: bytes) -> object:

@@ -148,7 +148,7 @@ def mark_published(run: Path, desk: Desk) -> None:
     """
     try:
         fetch = msgspec.json.decode(os_files.held_bytes(run / REPORT), type=Fetch)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return  # without a fetch, or as one that failed has left it
     store = open_store()
     for exchange in fetch.exchanges:

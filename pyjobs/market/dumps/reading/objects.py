@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -69,9 +70,10 @@ def _refuse_keys_given_twice(label: str, text: bytes, data: Any, lines: bool) ->
                 raise BadDataError(f"{label}: object {ended}: two values of {quoted(key)!r}: take out the wrong one")
             seen.add(key)
 
-    for each in text.splitlines() if lines else [text]:
-        if each.strip():
-            json.loads(each, object_pairs_hook=look)
+    with suppress(RecursionError):  # that deep no row is
+        for each in text.splitlines() if lines else [text]:
+            if each.strip():
+                json.loads(each, object_pairs_hook=look)
 
 
 def _keys(data: Any) -> int:
