@@ -262,6 +262,13 @@ NAMED = [
     ("WORD.csv", "AAPL", 1),
     ("prices.csv", "AAPL", 0),
 ]
+NAMED += [
+    ("BTC-EUR.csv", "BTC-USD", "refused"),
+    ("btc_eur_daily.csv", "BTC-USD", "refused"),
+    ("BTC_1h.csv", "BTC-USD", 0),
+]
+NAMED += [("Tesla Stock Price History.csv", "AAPL", "refused"), ("SK하이닉스.csv", "005930", "refused")]
+NAMED += [("Apple Stock Price History.csv", "AAPL", 0), ("target_prices.csv", "AAPL", 0), ("Target.csv", "AAPL", 0)]
 NAMED += [("BTCUSDT-1d-2024.csv", "BTC/USDT", 0), ("AAPL_daily.csv", "AAPL", 0), ("DATA.csv", "AAPL", 0)]
 NAMED += [("BRK-B.csv", "BRK.B", 0), ("KRW-BTC.csv", "BTC/KRW", 0), ("BTC_USD.csv", "BTC/USD", 0)]
 
