@@ -10,7 +10,7 @@ from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.identity.issuers import verdict
-from pyjobs.market.dumps.identity.symbols import pair_of, same_symbol
+from pyjobs.market.dumps.identity.symbols import bases_of, pair_of, same_symbol
 from pyjobs.market.dumps.identity.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from pyjobs.market.dumps.meaning.names import (
     CLOCKS,
@@ -265,9 +265,12 @@ def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int])
 
 
 def _says_nothing(name: str, instrument: Instrument) -> bool:
-    """Whether all words of a value's name are such as any price has; of a pair's money they are not (EUR of EURUSD)."""
-    units = frozenset[str]() if pair_of(instrument.symbol.upper()) else UNITS
-    words = re.findall(r"[^\W_]+|[$€£]", name)
+    """Whether all words of a value's name are such as any price has: a unit is one, and the money that a pair is paid
+    in (USD of BTC-USD), but no money of a pair of two (EUR of EURUSD).
+    """
+    pair = pair_of(instrument.symbol.upper())
+    units = pair - {*bases_of(instrument.symbol)} if pair else UNITS
+    words = re.findall(r"[^\W_]+|[$€£]", re.sub("(?<=[a-z])(?=[A-Z])", " ", name))
     return all(word.lower() in NO_SYMBOLS or word.upper() in units for word in words)
 
 
