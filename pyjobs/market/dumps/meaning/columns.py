@@ -21,6 +21,7 @@ from pyjobs.market.dumps.meaning.names import (
     refuse_in_turns,
     refuse_other_times,
     refuse_other_volumes,
+    stands_still,
     tickers_among_times,
 )
 from pyjobs.market.dumps.meaning.orders import headerless
@@ -158,7 +159,10 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
                 refuse_other_volumes(grid, candidates)
         places[role] = candidates[0][1]
         if role == "time":  # of `date` and `open_time` the latter may be a time of day
-            places[role] = next((at for _, at in candidates if is_time(first_cell(grid, at))), candidates[0][1])
+            times = [at for _, at in candidates if is_time(first_cell(grid, at))]
+            if len(times) > 1:
+                times = [at for at in times if not (_is_clock(grid, at) or stands_still(grid, at))] or times
+            places[role] = next(iter(times), candidates[0][1])
             if len(candidates) > 1 and shape is None:
                 dates = [each for each in candidates if not _is_clock(grid, each[1])]
                 refuse_other_times(grid, places[role], dates, instrument)

@@ -209,6 +209,11 @@ def refuse_other_times(grid: Grid, chosen: int, candidates: Candidates, instrume
             raise _two(grid, row, "time", chosen, place, grid.cell(row, chosen), grid.cell(row, place))
 
 
+def stands_still(grid: Grid, place: int) -> bool:
+    """Whether all rows have one value: the time of when the file was made."""
+    return len(grid) > 1 and len(grid.columns[place].unique()) == 1
+
+
 def _times(grid: Grid, place: int, rows: list[int], instrument: Instrument) -> np.ndarray | None:
     """The times of those rows (ms); None where not all of them are dates or times."""
     cells = grid.columns[place].take(rows)
