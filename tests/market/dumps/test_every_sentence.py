@@ -57,6 +57,7 @@ WIDE = "Date,Open,High,Low,Close,Volume,Open.1,High.1,Low.1,Close.1,Volume.1\n20
 NEW_YORKS = "2024-03-04 09:30:00-05:00"
 SPRING = [day for day in days("2010-04-05", 60) if dt.date.fromisoformat(day).weekday() < 5]
 MONTHS = [f"2009-{month:02}-01" for month in range(1, 13)]
+EVENING = ("2024-03-04 00:00:00-05:00", "2024-03-05 00:00:00-05:00")  # and the price of when the file was made
 REFUSED = [
     ("believed", "of the block of another symbol", several("AAL MSFT"), {"symbol": "AAPL"}, r"2 symbols \(AAL, MSFT\)"),
     ("believed", "two symbols without a column", text_of(WEEK) + text_of(WEEK, "", base=300), {}, "several symbols in one"),
@@ -77,6 +78,8 @@ REFUSED = [
     ("stamps", "Seoul's days of currencies by zone", text_of(WEEK), {"market": "FX", "zone": "Asia/Seoul"}, "17:00 in New York"),
     ("stamps", "midnights in Seoul written in UTC without a zone", text_of(steps("2024-03-03T15:00", 5, 86_400, "%Y-%m-%d %H:%M:%S")), {"market": "XKRX"}, "zone"),
     ("stamps", "a coin's ends of days without a zone", text_of(steps("2024-03-04", 5, 86_400, "%Y-%m-%d %H:%M:%S")), COIN | {"layout": "ohlcv_close"}, "zone"),
+    ("stamps", "a price of long after the close", text_of([*EVENING, "2024-03-06 19:45:00-05:00"]), {}, "line 4: .* begins a day after the session 2024-03-06"),
+    ("stamps", "a price of the evening by an unknown clock", text_of([*WEEK, "2024-03-11 16:00:02"]), {}, "line 7: .* has no time zone"),
     ("columns", "two closes in JSON", json.dumps([each | {"c": 20} for each in PAIRS]), {"name": "x.json"}, "two columns are named close"),
     ("columns", "two volumes in JSON", json.dumps([each | {"v": 20} for each in PAIRS]), {"name": "x.json"}, "two columns are named volume, and differ: volume '5', v '20'"),
     ("columns", "two volumes in a table", text_of(WEEK, "Date,Open,High,Low,Close,Volume,Vol\n", "{t},{o},{h},{l},{c},{v},7"), {}, "two columns are named volume, and differ"),
@@ -147,6 +150,7 @@ TAKEN = [
     ("extended", "kept", text_of(steps("2024-03-04 04:00", 32, 1800, GRID)), {"timeframe": "30m", "layout": "ohlcv_start", "hours": "extended"}, 32, ("2024-03-04T09:30", "2024-03-05T01:00"), 131.0, ""),
     ("extended", "Seoul's second market", text_of(steps("2024-03-04 08:00", 24, 1800, "%Y-%m-%d %H:%M:%S+09:00")), {"market": "XKRX", "timeframe": "30m", "layout": "ohlcv_start"}, 13, ("2024-03-04T00:30", "2024-03-04T06:30"), 114.0, "outside the session"),
     ("age", "a price of this morning, copied in the evening", text_of(LIVE), {"now": dt.datetime(2024, 7, 4, 1, tzinfo=dt.UTC)}, 2, ("2024-07-01T20:00", "2024-07-02T20:00"), 101.0, "not closed yet"),
+    ("age", "the last price of the day, in the evening", text_of([*EVENING, "2024-03-06 16:00:02-05:00"]), {}, 3, ("2024-03-04T21:00", "2024-03-06T21:00"), 102.0, ""),
     ("age", "the running week", text_of(days("2024-02-05", 5, 7)), {"timeframe": "1w", "now": dt.datetime(2024, 3, 6, 12, tzinfo=dt.UTC)}, 4, ("2024-02-09T21:00", "2024-03-01T21:00"), 103.0, "not closed yet"),
     ("age", "a coin's running hour", text_of(steps("2024-03-08T08:00", 5, 3600)), COIN_DAY | {"timeframe": "1h", "layout": "ohlcv_start", "now": dt.datetime(2024, 3, 8, 12, 30, tzinfo=dt.UTC)}, 4, ("2024-03-08T09:00", "2024-03-08T12:00"), 103.0, "not closed yet"),
 ]  # fmt: skip
