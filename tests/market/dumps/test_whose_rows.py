@@ -177,7 +177,7 @@ def test_a_file_of_a_name_that_may_be_anothers_asks_the_desk(hours: dict[str, Ma
 
 
 def test_a_code_of_another_exchanges_listing_is_another_one(hours: dict[str, MarketHours], tmp_path: Path) -> None:
-    for there in ("AAPL.DE", "ETR:AAPL", "AAPL GY Equity", "AAPL-DE", "AAPL.MI"):
+    for there in ("AAPL.DE", "ETR:AAPL", "AAPL GY Equity", "AAPL-DE", "AAPL.MI", "AAPL.MX", "BCBA:AAPL"):
         rows = table("symbol", ("02", there, 100), ("03", there, 101))
         with pytest.raises(NightdeskError, match=f"the file is of '{there}'"):
             read(tmp_path / "x.csv", hours, rows, symbol="AAPL")
