@@ -23,6 +23,7 @@ from pyjobs.market.dumps.meaning.names import (
     refuse_other_volumes,
     stands_still,
     tickers_among_times,
+    without_last_trades,
 )
 from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.plausible import NO, YES, is_a_price
@@ -147,7 +148,7 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
         found["time"] = [each for each in found["time"] if each not in tickers]
         found.setdefault("symbol", []).extend(tickers)
     for role, candidates in found.items():
-        candidates.sort()
+        candidates[:] = sorted(without_last_trades(names, candidates) if role == "close" else candidates)
         twice = len(candidates) > 1 and (role not in RANKED or candidates[0][0] == candidates[1][0])
         if twice and not (role == "time" and _is_clock(grid, candidates[1][1])):
             columns = ", ".join(names)
