@@ -137,6 +137,8 @@ TAKEN = [
     ("columns", "money alone", text_of(WEEK, "Date,Open,High,Low,Close,Quote asset volume\n"), COIN_DAY, 5, ("2024-03-05T00:00", "2024-03-09T00:00"), 104.0, "no column for volume"),
     ("columns", "a time when the file was made", text_of(WEEK, "Date,Open,High,Low,Close,Volume,Time\n", "{t},{o},{h},{l},{c},{v},2024-06-01"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "not used.*Time"),
     ("columns", "a timestamp when the file was made", text_of(WEEK, "Date,Open,High,Low,Close,Volume,Timestamp\n", "{t},{o},{h},{l},{c},{v},1717200000"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "not used.*Timestamp"),
+    ("columns", "a price without a name", text_of(WEEK, "Date,0\n", "{t},{c}"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "only one price"),
+    ("columns", "a price and an index without a name", text_of(WEEK, ",0\n", "{t},{c}"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "only one price"),
     ("columns", "the last trade next to the close, in India", text_of(WEEK, "Date,Symbol,Series,Prev Close,Open,High,Low,Last,Close,Volume\n", "{t},X,EQ,9,{o},{h},{l},{h},{c},{v}"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "not used.*Prev Close, Last"),
     ("halts", "a row of nothing", HEADER + "2024-03-04,10,11,9,10,5\n2024-03-05,NaN,NaN,NaN,NaN,NaN\n2024-03-06,10,11,9,10,5\n", {}, 2, ("2024-03-04T21:00", "2024-03-06T21:00"), 10.0, "no prices"),
     ("halts", "the close of the day before", HEADER + "2024-03-04,10,11,9,10,5\n2024-03-05,0,0,0,10,0\n2024-03-06,10,11,9,10,5\n", {"market": "XKRX"}, 2, ("2024-03-04T06:30", "2024-03-06T06:30"), 10.0, "halt"),

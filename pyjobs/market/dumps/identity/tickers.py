@@ -28,7 +28,7 @@ NO_SYMBOLS = frozenset((
     *("kurs", "wert", "schluss", "schlusskurs", "prix", "cours", "valeur", "precio", "valor", "prezzo", "preço"),
     *("종가", "가격", "금리", "환율", "기준가", "기준가격", "매매기준율", "지수"),
     *("終値", "値", "価格", "基準価額", "收盘", "收盘价"),
-    *("gross", "stock", "fund", "etf", "koers", "净值", "淨值", "单位净值", "цена", "курс", "значение"),
+    *("0", "gross", "stock", "fund", "etf", "koers", "净值", "淨值", "单位净值", "цена", "курс", "значение"),
 ))  # fmt: skip
 """What a column of one value is called that says nothing of whose it is."""
 PRICES = frozenset({"open", "high", "low", "close"})
