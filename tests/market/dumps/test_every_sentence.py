@@ -57,6 +57,7 @@ WIDE = "Date,Open,High,Low,Close,Volume,Open.1,High.1,Low.1,Close.1,Volume.1\n20
 NEW_YORKS = "2024-03-04 09:30:00-05:00"
 SPRING = [day for day in days("2010-04-05", 60) if dt.date.fromisoformat(day).weekday() < 5]
 MONTHS = [f"2009-{month:02}-01" for month in range(1, 13)]
+OLD_HOURS = [*steps("2005-03-01 09:30", 3, 3600, GRID), *steps("2012-03-01 09:30", 7, 3600, GRID)]
 EVENING = ("2024-03-04 00:00:00-05:00", "2024-03-05 00:00:00-05:00")  # and the price of when the file was made
 REFUSED = [
     ("believed", "of the block of another symbol", several("AAL MSFT"), {"symbol": "AAPL"}, r"2 symbols \(AAL, MSFT\)"),
@@ -78,6 +79,7 @@ REFUSED = [
     ("stamps", "Seoul's days of currencies by zone", text_of(WEEK), {"market": "FX", "zone": "Asia/Seoul"}, "17:00 in New York"),
     ("stamps", "midnights in Seoul written in UTC without a zone", text_of(steps("2024-03-03T15:00", 5, 86_400, "%Y-%m-%d %H:%M:%S")), {"market": "XKRX"}, "zone"),
     ("stamps", "a coin's ends of days without a zone", text_of(steps("2024-03-04", 5, 86_400, "%Y-%m-%d %H:%M:%S")), COIN | {"layout": "ohlcv_close"}, "zone"),
+    ("stamps", "hours of before the calendar", text_of(OLD_HOURS), {"timeframe": "1h", "layout": "ohlcv_start"}, "line 2: .*, and the calendar of XNYS begins later: `start: 2010-01-01`"),
     ("stamps", "a price of long after the close", text_of([*EVENING, "2024-03-06 19:45:00-05:00"]), {}, "line 4: .* begins a day after the session 2024-03-06"),
     ("stamps", "a price of the evening by an unknown clock", text_of([*WEEK, "2024-03-11 16:00:02"]), {}, "line 7: .* has no time zone"),
     ("columns", "two closes in JSON", json.dumps([each | {"c": 20} for each in PAIRS]), {"name": "x.json"}, "two columns are named close"),
@@ -125,6 +127,7 @@ TAKEN = [
     ("believed", "its block of several", several("AAL AAPL MSFT"), {"symbol": "AAPL"}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 204.0, "other symbols"),
     ("believed", "its row of a grouped day", json.dumps(GROUPED), {"symbol": "TANH", "layout": "ohlcv_close", "name": "x.json"}, 1, ("2020-10-14T20:00",) * 2, 20.0, "other symbols?"),
     ("believed", "rows before the desk's start may be months", text_of([*MONTHS, *SPRING]), {"start": "2010-04-01"}, 43, ("2010-04-05T20:00", "2010-06-03T20:00"), 155.0, "desk's start"),
+    ("believed", "hours of before the calendar", text_of(OLD_HOURS), {"timeframe": "1h", "layout": "ohlcv_start", "start": "2010-01-04"}, 7, ("2012-03-01T15:30", "2012-03-01T21:30"), 109.0, "desk's start"),
     ("stamps", "days from eleven", text_of(steps("2024-03-04T11:00", 3, 86_400)), COIN_DAY, 3, ("2024-03-05T11:00", "2024-03-07T11:00"), 102.0, ""),
     ("stamps", "days from six, in seconds", text_of(["1709532000", "1709618400", "1709704800"]), COIN_DAY, 3, ("2024-03-05T06:00", "2024-03-07T06:00"), 102.0, ""),
     ("stamps", "days of Hong Kong", text_of([f"{day}T00:00:00+08:00" for day in WEEK]), COIN_DAY, 5, ("2024-03-04T16:00", "2024-03-08T16:00"), 104.0, ""),

@@ -49,8 +49,10 @@ def _intraday(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Error
     start = st.ms - source.bar_ms if source.mark == "end" else st.ms
     day = source.hours.dates_of(start)
     off = (start % source.bar_ms != 0) & ~_from_open(start, day, source) & (st.kind == INSTANT)
+    first = source.hours.first
+    unknown = f", and the calendar of {source.hours.market} begins later: `start: {_date(first)}` leaves older rows out"
     for at in np.flatnonzero(off).tolist():
-        errors[at] = f"is not on a {source.instrument.timeframe} boundary"
+        errors[at] = f"is not on a {source.instrument.timeframe} boundary" + (unknown if day[at] < first else "")
     return day, start + source.bar_ms, errors
 
 
