@@ -67,6 +67,7 @@ REFUSED = [
     ("believed", "New York's hours as days", text_of(steps("2024-03-04 09:30", 7, 3600, GRID)), {}, "one hour apart"),
     ("believed", "three hours as days", text_of(steps("2024-03-04 09:00", 3, 3600, "%Y-%m-%d %H:%M:%S+09:00")), {"market": "XKRX"}, "one hour apart"),
     ("believed", "hours of London as weeks", text_of(steps("2024-03-04 08:00", 8, 3600)), {"market": "XLON", "timeframe": "1w"}, "one hour apart"),
+    ("believed", "days as hours", text_of(WEEK), {"timeframe": "1h"}, r"line 2: .* has no time of day.* \(is it `timeframe: 1d`\?\)"),
     ("believed", "Fridays as days", text_of(days("2024-06-07", 4, 7)), {}, "weeks apart"),
     ("believed", "Mondays of a coin as days", text_of(days("2024-06-03", 4, 7)), COIN, "weeks apart"),
     ("believed", "ends of months as days", text_of(["2023-01-31", "2023-02-28", "2023-03-31"]), {}, "months apart"),
