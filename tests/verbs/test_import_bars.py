@@ -175,10 +175,14 @@ def test_explain_says_what_a_file_is_taken_for_and_writes_nothing(
     file = home / "data" / "dumps" / "a.csv"
     assert run(import_bars, [*arguments, "--explain", str(file)]) == 0
     shown = capsys.readouterr().out
+    assert "a.csv: 1 rows; format: by its columns\n" in shown
     assert "'Close': close; first '12'" in shown
     assert "'Foo': not used; first '1'" in shown
     assert "first bar: closes 2018-01-24 06:30 UTC: open 10 high 13 low 9 close 12 volume 5" in shown
     assert not (home / "data" / "raw").exists()
+    file.write_text("2018-01-24,10,13,9,12,5\n", encoding="utf-8")
+    assert run(import_bars, [*arguments, "--explain", str(file)]) == 0
+    assert "format: no header, in the order of `ohlcv`\n" in capsys.readouterr().out
     file.write_text(SWAPPED, encoding="utf-8")
     assert run(import_bars, [*arguments, "--explain", str(file), "--symbol", "B"]) == 65
     assert "refused: " in capsys.readouterr().out

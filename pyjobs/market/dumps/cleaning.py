@@ -36,8 +36,7 @@ def bars_from(table: Table, findings: Findings) -> tuple[Bars, Table]:
     source, rows = findings.source, len(table)
     table = _readable(table, findings, np.asarray(table.day == UNTIMED, np.bool_))
     if source.instrument.start:
-        start = dt.date.fromisoformat(source.instrument.start).toordinal()
-        early = np.asarray(table.day < start, np.bool_)
+        early = np.asarray((table.day < source.start_day) & (table.day != UNTIMED), np.bool_)
         table = findings.drop(f"before {source.instrument.start}, the desk's start: left out", table, early)
     _refuse_future(table, source)
     table = _in_sessions(table, findings)

@@ -8,7 +8,6 @@ from pathlib import Path
 from pyjobs.market.bars import COLUMNS, Bars
 from pyjobs.market.calendars.hours import hours_of
 from pyjobs.market.desk.desk_file import Desk, Instrument
-from pyjobs.market.desk.price_formats import PLAIN
 from pyjobs.market.dumps.identity.tickers import named_after_another
 from pyjobs.market.dumps.meaning.columns import Reading, understood
 from pyjobs.market.dumps.read_dump import NOBODY, chosen, read_dump
@@ -60,9 +59,10 @@ def explained(
 
 def _columns(reading: Reading) -> Iterator[str]:
     grid, shape = reading.grid, reading.shape
-    kind = (
-        f"{shape.name} ({shape.source})" if shape else reading.order if reading.order not in PLAIN else "by its columns"
+    plain = (
+        "by its columns" if reading.order in ("names", "columns") else f"no header, in the order of `{reading.order}`"
     )
+    kind = f"{shape.name} ({shape.source})" if shape else plain
     yield f"{grid.label}: {len(grid)} rows; format: {kind}"
     roles: dict[int, list[str]] = {}
     for name, place in reading.places.items():

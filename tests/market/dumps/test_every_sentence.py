@@ -57,6 +57,8 @@ WIDE = "Date,Open,High,Low,Close,Volume,Open.1,High.1,Low.1,Close.1,Volume.1\n20
 NEW_YORKS = "2024-03-04 09:30:00-05:00"
 SPRING = [day for day in days("2010-04-05", 60) if dt.date.fromisoformat(day).weekday() < 5]
 MONTHS = [f"2009-{month:02}-01" for month in range(1, 13)]
+OLD_HOURS = [*steps("2005-03-01 09:30", 3, 3600, GRID), *steps("2012-03-01 09:30", 7, 3600, GRID)]
+EVENING = ("2024-03-04 00:00:00-05:00", "2024-03-05 00:00:00-05:00")  # and the price of when the file was made
 REFUSED = [
     ("believed", "of the block of another symbol", several("AAL MSFT"), {"symbol": "AAPL"}, r"2 symbols \(AAL, MSFT\)"),
     ("believed", "two symbols without a column", text_of(WEEK) + text_of(WEEK, "", base=300), {}, "several symbols in one"),
@@ -65,6 +67,7 @@ REFUSED = [
     ("believed", "New York's hours as days", text_of(steps("2024-03-04 09:30", 7, 3600, GRID)), {}, "one hour apart"),
     ("believed", "three hours as days", text_of(steps("2024-03-04 09:00", 3, 3600, "%Y-%m-%d %H:%M:%S+09:00")), {"market": "XKRX"}, "one hour apart"),
     ("believed", "hours of London as weeks", text_of(steps("2024-03-04 08:00", 8, 3600)), {"market": "XLON", "timeframe": "1w"}, "one hour apart"),
+    ("believed", "days as hours", text_of(WEEK), {"timeframe": "1h"}, r"line 2: .* has no time of day.* \(is it `timeframe: 1d`\?\)"),
     ("believed", "Fridays as days", text_of(days("2024-06-07", 4, 7)), {}, "weeks apart"),
     ("believed", "Mondays of a coin as days", text_of(days("2024-06-03", 4, 7)), COIN, "weeks apart"),
     ("believed", "ends of months as days", text_of(["2023-01-31", "2023-02-28", "2023-03-31"]), {}, "months apart"),
@@ -77,7 +80,11 @@ REFUSED = [
     ("stamps", "Seoul's days of currencies by zone", text_of(WEEK), {"market": "FX", "zone": "Asia/Seoul"}, "17:00 in New York"),
     ("stamps", "midnights in Seoul written in UTC without a zone", text_of(steps("2024-03-03T15:00", 5, 86_400, "%Y-%m-%d %H:%M:%S")), {"market": "XKRX"}, "zone"),
     ("stamps", "a coin's ends of days without a zone", text_of(steps("2024-03-04", 5, 86_400, "%Y-%m-%d %H:%M:%S")), COIN | {"layout": "ohlcv_close"}, "zone"),
+    ("stamps", "hours of before the calendar", text_of(OLD_HOURS), {"timeframe": "1h", "layout": "ohlcv_start"}, "line 2: .*, and the calendar of XNYS begins later: `start: 2010-01-01`"),
+    ("stamps", "a price of long after the close", text_of([*EVENING, "2024-03-06 19:45:00-05:00"]), {}, "line 4: .* begins a day after the session 2024-03-06"),
+    ("stamps", "a price of the evening by an unknown clock", text_of([*WEEK, "2024-03-11 16:00:02"]), {}, "line 7: .* has no time zone"),
     ("columns", "two closes in JSON", json.dumps([each | {"c": 20} for each in PAIRS]), {"name": "x.json"}, "two columns are named close"),
+    ("columns", "the last trade next to a close that may be yesterday's", text_of(WEEK, "Date,Open,High,Low,Last,Close,Volume\n", "{t},{o},{h},{l},{h},{c},{v}"), {}, "two columns are named close"),
     ("columns", "two volumes in JSON", json.dumps([each | {"v": 20} for each in PAIRS]), {"name": "x.json"}, "two columns are named volume, and differ: volume '5', v '20'"),
     ("columns", "two volumes in a table", text_of(WEEK, "Date,Open,High,Low,Close,Volume,Vol\n", "{t},{o},{h},{l},{c},{v},7"), {}, "two columns are named volume, and differ"),
     ("columns", "two dates in JSON", json.dumps([each | {"timestamp": f"2020-01-0{i + 1}"} for i, each in enumerate(PAIRS)]), {"name": "x.json"}, "two columns are named time, and differ.*2020-01-01.*2024-03-04"),
@@ -121,6 +128,7 @@ TAKEN = [
     ("believed", "its block of several", several("AAL AAPL MSFT"), {"symbol": "AAPL"}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 204.0, "other symbols"),
     ("believed", "its row of a grouped day", json.dumps(GROUPED), {"symbol": "TANH", "layout": "ohlcv_close", "name": "x.json"}, 1, ("2020-10-14T20:00",) * 2, 20.0, "other symbols?"),
     ("believed", "rows before the desk's start may be months", text_of([*MONTHS, *SPRING]), {"start": "2010-04-01"}, 43, ("2010-04-05T20:00", "2010-06-03T20:00"), 155.0, "desk's start"),
+    ("believed", "hours of before the calendar", text_of(OLD_HOURS), {"timeframe": "1h", "layout": "ohlcv_start", "start": "2010-01-04"}, 7, ("2012-03-01T15:30", "2012-03-01T21:30"), 109.0, "desk's start"),
     ("stamps", "days from eleven", text_of(steps("2024-03-04T11:00", 3, 86_400)), COIN_DAY, 3, ("2024-03-05T11:00", "2024-03-07T11:00"), 102.0, ""),
     ("stamps", "days from six, in seconds", text_of(["1709532000", "1709618400", "1709704800"]), COIN_DAY, 3, ("2024-03-05T06:00", "2024-03-07T06:00"), 102.0, ""),
     ("stamps", "days of Hong Kong", text_of([f"{day}T00:00:00+08:00" for day in WEEK]), COIN_DAY, 5, ("2024-03-04T16:00", "2024-03-08T16:00"), 104.0, ""),
@@ -132,6 +140,10 @@ TAKEN = [
     ("columns", "Volume (BTC)", text_of(WEEK, "Date,Open,High,Low,Close,Volume_(Currency),Volume_(BTC)\n", "{t},{o},{h},{l},{c},9,{v}"), COIN_DAY, 5, ("2024-03-05T00:00", "2024-03-09T00:00"), 104.0, "not used"),
     ("columns", "money alone", text_of(WEEK, "Date,Open,High,Low,Close,Quote asset volume\n"), COIN_DAY, 5, ("2024-03-05T00:00", "2024-03-09T00:00"), 104.0, "no column for volume"),
     ("columns", "a time when the file was made", text_of(WEEK, "Date,Open,High,Low,Close,Volume,Time\n", "{t},{o},{h},{l},{c},{v},2024-06-01"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "not used.*Time"),
+    ("columns", "a timestamp when the file was made", text_of(WEEK, "Date,Open,High,Low,Close,Volume,Timestamp\n", "{t},{o},{h},{l},{c},{v},1717200000"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "not used.*Timestamp"),
+    ("columns", "a price without a name", text_of(WEEK, "Date,0\n", "{t},{c}"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "only one price"),
+    ("columns", "a price and an index without a name", text_of(WEEK, ",0\n", "{t},{c}"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "only one price"),
+    ("columns", "the last trade next to the close, in India", text_of(WEEK, "Date,Symbol,Series,Prev Close,Open,High,Low,Last,Close,Volume\n", "{t},X,EQ,9,{o},{h},{l},{h},{c},{v}"), {}, 5, ("2024-03-04T21:00", "2024-03-08T21:00"), 104.0, "not used.*Prev Close, Last"),
     ("halts", "a row of nothing", HEADER + "2024-03-04,10,11,9,10,5\n2024-03-05,NaN,NaN,NaN,NaN,NaN\n2024-03-06,10,11,9,10,5\n", {}, 2, ("2024-03-04T21:00", "2024-03-06T21:00"), 10.0, "no prices"),
     ("halts", "the close of the day before", HEADER + "2024-03-04,10,11,9,10,5\n2024-03-05,0,0,0,10,0\n2024-03-06,10,11,9,10,5\n", {"market": "XKRX"}, 2, ("2024-03-04T06:30", "2024-03-06T06:30"), 10.0, "halt"),
     ("halts", "no volume yet", HEADER + "2024-03-04,10,10,10,10,0\n2024-03-05,11,11,11,11,0\n2024-03-06,10,11,9,10,5\n", {}, 3, ("2024-03-04T21:00", "2024-03-06T21:00"), 10.0, ""),
@@ -146,6 +158,7 @@ TAKEN = [
     ("extended", "kept", text_of(steps("2024-03-04 04:00", 32, 1800, GRID)), {"timeframe": "30m", "layout": "ohlcv_start", "hours": "extended"}, 32, ("2024-03-04T09:30", "2024-03-05T01:00"), 131.0, ""),
     ("extended", "Seoul's second market", text_of(steps("2024-03-04 08:00", 24, 1800, "%Y-%m-%d %H:%M:%S+09:00")), {"market": "XKRX", "timeframe": "30m", "layout": "ohlcv_start"}, 13, ("2024-03-04T00:30", "2024-03-04T06:30"), 114.0, "outside the session"),
     ("age", "a price of this morning, copied in the evening", text_of(LIVE), {"now": dt.datetime(2024, 7, 4, 1, tzinfo=dt.UTC)}, 2, ("2024-07-01T20:00", "2024-07-02T20:00"), 101.0, "not closed yet"),
+    ("age", "the last price of the day, in the evening", text_of([*EVENING, "2024-03-06 16:00:02-05:00"]), {}, 3, ("2024-03-04T21:00", "2024-03-06T21:00"), 102.0, ""),
     ("age", "the running week", text_of(days("2024-02-05", 5, 7)), {"timeframe": "1w", "now": dt.datetime(2024, 3, 6, 12, tzinfo=dt.UTC)}, 4, ("2024-02-09T21:00", "2024-03-01T21:00"), 103.0, "not closed yet"),
     ("age", "a coin's running hour", text_of(steps("2024-03-08T08:00", 5, 3600)), COIN_DAY | {"timeframe": "1h", "layout": "ohlcv_start", "now": dt.datetime(2024, 3, 8, 12, 30, tzinfo=dt.UTC)}, 4, ("2024-03-08T09:00", "2024-03-08T12:00"), 103.0, "not closed yet"),
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 # ruff: noqa: E501 - rows of files as they come
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,12 @@ def test_a_vendors_own_word_for_the_symbol_is_held_against_the_desks(
 
 
 def test_one_value_called_by_a_word_or_its_money_is_a_price(hours: dict[str, MarketHours], tmp_path: Path) -> None:
-    for name, symbol in (("USD", "GOLD"), ("EUR", "SAP"), ("val", "AAPL"), ("SETT", "AAPL"), ("EUR", "EURUSD")):
+    plain = [("USD", "GOLD"), ("EUR", "SAP"), ("val", "AAPL"), ("SETT", "AAPL"), ("EUR", "EURUSD")]
+    plain += [("Price (USD)", "BTC-USD"), ("PriceUSD", "BTC-USDT"), ("Price (KRW)", "KRW-BTC"), ("Stock Price", "AAPL")]
+    for name, symbol in plain:
         assert read(tmp_path / "x.csv", hours, f"Date,{name}\n2024-01-02,10\n", symbol=symbol).bars.close[0] == 10
-    for name, symbol in (("MSFT", "AAPL"), ("GBPUSD", "EURUSD")):
-        with pytest.raises(NightdeskError, match=f"its one value is called '{name}'"):
+    for name, symbol in (("MSFT", "AAPL"), ("GBPUSD", "EURUSD"), ("Price (EUR)", "BTC-USD"), ("MSFT Price", "AAPL")):
+        with pytest.raises(NightdeskError, match=re.escape(f"its one value is called '{name}'")):
             read(tmp_path / "x.csv", hours, f"Date,{name}\n2024-01-02,10\n", symbol=symbol)
 
 

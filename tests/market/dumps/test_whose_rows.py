@@ -177,7 +177,7 @@ def test_a_file_of_a_name_that_may_be_anothers_asks_the_desk(hours: dict[str, Ma
 
 
 def test_a_code_of_another_exchanges_listing_is_another_one(hours: dict[str, MarketHours], tmp_path: Path) -> None:
-    for there in ("AAPL.DE", "ETR:AAPL", "AAPL GY Equity", "AAPL-DE", "AAPL.MI"):
+    for there in ("AAPL.DE", "ETR:AAPL", "AAPL GY Equity", "AAPL-DE", "AAPL.MI", "AAPL.MX", "BCBA:AAPL"):
         rows = table("symbol", ("02", there, 100), ("03", there, 101))
         with pytest.raises(NightdeskError, match=f"the file is of '{there}'"):
             read(tmp_path / "x.csv", hours, rows, symbol="AAPL")
@@ -262,6 +262,13 @@ NAMED = [
     ("WORD.csv", "AAPL", 1),
     ("prices.csv", "AAPL", 0),
 ]
+NAMED += [
+    ("BTC-EUR.csv", "BTC-USD", "refused"),
+    ("btc_eur_daily.csv", "BTC-USD", "refused"),
+    ("BTC_1h.csv", "BTC-USD", 0),
+]
+NAMED += [("Tesla Stock Price History.csv", "AAPL", "refused"), ("SK하이닉스.csv", "005930", "refused")]
+NAMED += [("Apple Stock Price History.csv", "AAPL", 0), ("target_prices.csv", "AAPL", 0), ("Target.csv", "AAPL", 0)]
 NAMED += [("BTCUSDT-1d-2024.csv", "BTC/USDT", 0), ("AAPL_daily.csv", "AAPL", 0), ("DATA.csv", "AAPL", 0)]
 NAMED += [("BRK-B.csv", "BRK.B", 0), ("KRW-BTC.csv", "BTC/KRW", 0), ("BTC_USD.csv", "BTC/USD", 0)]
 

@@ -23,8 +23,11 @@ _MARKETS = {
     "XASX": "AX AU AT ASX XASX",
     "XBOM": "NS BO IN IB IS NSE BSE BOM XBOM",
     "XSES": "SI SP SGX XSES",
+    "": "MX BMV BA BCBA VI WBAG LS ELI BR EBR HE OL WA TA",
 }  # fmt: skip
-"""Yahoo's and Reuters' endings, Google's and TradingView's beginnings, Bloomberg's words; some are of two markets."""
+"""Yahoo's and Reuters' endings, Google's and TradingView's beginnings, Bloomberg's words; some are of two markets, the
+last ones of exchanges without a calendar here.
+"""
 _OF: dict[str, set[str]] = {}
 for _market, _marks in _MARKETS.items():
     for _mark in _marks.split():

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.identity.issuers import code_in, is_isin, is_known, is_known_name, is_spelling, verdict
-from pyjobs.market.dumps.identity.symbols import compared, pair_of, same_symbol, spellings
+from pyjobs.market.dumps.identity.symbols import QUOTES, bases_of, compared, pair_of, same_symbol, spellings
 from pyjobs.market.dumps.meaning.names import FIELD_OF
 from pyjobs.market.dumps.reading.fields import column
 from pyjobs.market.dumps.reading.grid import Grid
@@ -28,7 +28,7 @@ NO_SYMBOLS = frozenset((
     *("kurs", "wert", "schluss", "schlusskurs", "prix", "cours", "valeur", "precio", "valor", "prezzo", "preço"),
     *("종가", "가격", "금리", "환율", "기준가", "기준가격", "매매기준율", "지수"),
     *("終値", "値", "価格", "基準価額", "收盘", "收盘价"),
-    *("gross", "koers", "净值", "淨值", "单位净值", "цена", "курс", "значение"),
+    *("0", "gross", "stock", "fund", "etf", "koers", "净值", "淨值", "单位净值", "цена", "курс", "значение"),
 ))  # fmt: skip
 """What a column of one value is called that says nothing of whose it is."""
 PRICES = frozenset({"open", "high", "low", "close"})
@@ -180,7 +180,7 @@ def named_after_another(grids: list[Grid], instrument: Instrument, others: Mappi
     """
     stems = [re.split(r"[/!]", grid.label)[-1].partition(".")[0] for grid in grids]
     symbol = instrument.symbol
-    known = [_known_symbol(grid.label, symbol, others) for grid in grids]
+    known = [_known_symbol(grid.label, instrument, others) for grid in grids]
     for grid, other, stem in zip(grids, known, stems, strict=True):
         grid.about.pop("file", None)
         if all(known) or instrument.symbol_column == "file":
@@ -191,14 +191,19 @@ def named_after_another(grids: list[Grid], instrument: Instrument, others: Mappi
     return Finding(what="file named after another symbol", count=len(codes), first="", example=codes[0])
 
 
-def _known_symbol(label: str, symbol: str, others: Mapping[str, str]) -> str:
-    """The symbol that a file is named after, where it is one of `others` or a well-known one and not `symbol`; or "".
+def _known_symbol(label: str, instrument: Instrument, others: Mapping[str, str]) -> str:
+    """The symbol that a file is named after, if it is one of `others` or a well-known one and not its own; or "".
 
-    The whole name may be it, or its first word; capitals may stand anywhere (BINANCE_ETHUSDT, 60).
+    The whole name may be it, or its first word; capitals may stand anywhere (BINANCE_ETHUSDT, 60). A pair is one
+    with its money: BTC-EUR is not BTC-USD, though it has BTC.
     """
-    stem = re.split(r"[/!]", label)[-1].partition(".csv")[0]
+    symbol, stem = instrument.symbol, re.split(r"[/!]", label)[-1].partition(".csv")[0]
     words = [word for word in re.split(r"[^A-Za-z0-9가-힣]+", stem) if word]
-    if not words or is_named(label, symbol) or any(compared(each, symbol) == "one" for each in (stem, *words)):
+    if not words or is_named(label, symbol):
+        return ""
+    if other := next((each for each in (stem, "-".join(words[:2])) if _is_other_money(each.upper(), symbol)), ""):
+        return other
+    if any(compared(each, symbol) == "one" for each in (stem, *words)):
         return ""
     places = [stem, words[0], *(word for word in words[1:] if len(word) > 2 and word == word.upper())]
     for each in places:
@@ -208,7 +213,21 @@ def _known_symbol(label: str, symbol: str, others: Mapping[str, str]) -> str:
         sure = pair_of(each) or re.fullmatch(r"A?\d{6}", each) or (len(each) > 1 and is_known(each))
         if each == each.upper() and sure and each not in WORDS | NO_CODES and compared(each, symbol) == "two":
             return each
-    return ""
+    return _known_name(stem, instrument)
+
+
+def _is_other_money(pair: str, symbol: str) -> bool:
+    """Whether a pair is of what the desk's is of, for another money."""
+    sides = pair_of(pair)
+    other = sides - pair_of(symbol.upper())
+    return bool(sides & {*bases_of(symbol)}) and other <= {*QUOTES} and compared(pair, symbol) == "two"
+
+
+def _known_name(stem: str, instrument: Instrument) -> str:
+    """The name of another known symbol that a file's name has among words of no meaning (Tesla Stock Price History)."""
+    titles = [each for each in _titles(stem.replace("_", " ")) if is_known_name(each) and not each.islower()]
+    found = (each for each in titles if each != stem or not each.isascii())  # Target.csv may be a target
+    return next((each for each in found if verdict(each, instrument) == "two"), "")
 
 
 def _is_code(stem: str) -> bool:

@@ -10,7 +10,7 @@ from pyjobs.market.desk.desk_file import Instrument
 from pyjobs.market.desk.price_formats import PriceFormat
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.identity.issuers import verdict
-from pyjobs.market.dumps.identity.symbols import pair_of, same_symbol
+from pyjobs.market.dumps.identity.symbols import bases_of, pair_of, same_symbol
 from pyjobs.market.dumps.identity.tickers import NO_SYMBOLS, UNITS, one_ticker, told_above
 from pyjobs.market.dumps.meaning.names import (
     CLOCKS,
@@ -21,7 +21,9 @@ from pyjobs.market.dumps.meaning.names import (
     refuse_in_turns,
     refuse_other_times,
     refuse_other_volumes,
+    stands_still,
     tickers_among_times,
+    without_last_trades,
 )
 from pyjobs.market.dumps.meaning.orders import headerless
 from pyjobs.market.dumps.meaning.plausible import NO, YES, is_a_price
@@ -146,7 +148,7 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
         found["time"] = [each for each in found["time"] if each not in tickers]
         found.setdefault("symbol", []).extend(tickers)
     for role, candidates in found.items():
-        candidates.sort()
+        candidates[:] = sorted(without_last_trades(names, candidates) if role == "close" else candidates)
         twice = len(candidates) > 1 and (role not in RANKED or candidates[0][0] == candidates[1][0])
         if twice and not (role == "time" and _is_clock(grid, candidates[1][1])):
             columns = ", ".join(names)
@@ -158,7 +160,10 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
                 refuse_other_volumes(grid, candidates)
         places[role] = candidates[0][1]
         if role == "time":  # of `date` and `open_time` the latter may be a time of day
-            places[role] = next((at for _, at in candidates if is_time(first_cell(grid, at))), candidates[0][1])
+            times = [at for _, at in candidates if is_time(first_cell(grid, at))]
+            if len(times) > 1:
+                times = [at for at in times if not (_is_clock(grid, at) or stands_still(grid, at))] or times
+            places[role] = next(iter(times), candidates[0][1])
             if len(candidates) > 1 and shape is None:
                 dates = [each for each in candidates if not _is_clock(grid, each[1])]
                 refuse_other_times(grid, places[role], dates, instrument)
@@ -265,9 +270,12 @@ def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int])
 
 
 def _says_nothing(name: str, instrument: Instrument) -> bool:
-    """Whether all words of a value's name are such as any price has; of a pair's money they are not (EUR of EURUSD)."""
-    units = frozenset[str]() if pair_of(instrument.symbol.upper()) else UNITS
-    words = re.findall(r"[^\W_]+|[$€£]", name)
+    """Whether all words of a value's name are such as any price has: a unit is one, and the money that a pair is paid
+    in (USD of BTC-USD), but no money of a pair of two (EUR of EURUSD).
+    """
+    pair = pair_of(instrument.symbol.upper())
+    units = pair - {*bases_of(instrument.symbol)} if pair else UNITS
+    words = re.findall(r"[^\W_]+|[$€£]", re.sub("(?<=[a-z])(?=[A-Z])", " ", name))
     return all(word.lower() in NO_SYMBOLS or word.upper() in units for word in words)
 
 

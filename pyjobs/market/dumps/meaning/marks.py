@@ -16,7 +16,7 @@ from pyjobs.market.dumps.meaning.names import ENDS, STARTS
 from pyjobs.market.dumps.meaning.source import DumpSource, Findings, Mark
 from pyjobs.market.dumps.meaning.times import Complaints, time_text, times_of
 from pyjobs.market.dumps.reading.fields import column
-from pyjobs.market.dumps.reading.stamps import INSTANT, NAIVE, Stamps, stamps
+from pyjobs.market.dumps.reading.stamps import DATE, INSTANT, NAIVE, Stamps, stamps
 from pyjobs.market.dumps.reading.zones import local_ms, localised
 from utils.errors import ConfigError
 
@@ -112,8 +112,8 @@ def _shown(reading: Reading, source: DumpSource) -> Literal["", "start", "end"]:
     grid = reading.grid
     some = replace(grid, columns=[each.slice(0, SAMPLE) for each in grid.columns], lines=grid.lines[:SAMPLE])
     st = times_of(replace(reading, grid=some), source, Complaints(len(some), Findings(source)))
-    if not st.kind.any():
-        return "start"  # no time can be read, and the import will report that
+    if not st.kind.any() or (source.intraday and (st.kind == DATE).all()):
+        return "start"  # no time can be read, or none has a time of day, and the import will report that
     if _are_last(st, source) or _last_seconds(st):
         return "end"
     timed = st.kind == INSTANT

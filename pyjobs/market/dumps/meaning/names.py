@@ -150,6 +150,7 @@ RANKED = frozenset({"time", "volume", "symbol", "split", "ticks", "period", "ser
 """Fields of which a file may have several: the first is taken, a finding names the others."""
 SAMPLE = 500  # rows from either end that are held against each other
 APART_MS = 2 * DAY_MS  # further apart than a bar and this, two times of one row are not of one bar
+BEFORE = frozenset({"prevclose", "previousclose"})
 ONE_VOLUME = frozenset({"volume", "vol", "v"})
 ROUNDED = 1e-6
 Candidates = Sequence[tuple[int, int]]  # (rank, column)
@@ -159,6 +160,14 @@ def own_name(name: str, names: Sequence[str]) -> str:
     """`Close` for pandas' `Close.1` next to a `Close`: two columns had that name."""
     match = re.fullmatch(r"(.+)\.\d{1,2}", name)
     return match[1] if match and match[1] in names else name
+
+
+def without_last_trades(names: Sequence[str], closes: Candidates) -> list[tuple[int, int]]:
+    """The columns of closes without `Last`, where a `Prev Close` shows that `Close` is the day's: India's exchanges."""
+    plain = [column(name) for name in names]
+    if "close" not in plain or not BEFORE & {*plain}:
+        return list(closes)
+    return [each for each in closes if plain[each[1]] != "last"]
 
 
 def tickers_among_times(grid: Grid, times: Candidates) -> list[tuple[int, int]]:
@@ -207,6 +216,11 @@ def refuse_other_times(grid: Grid, chosen: int, candidates: Candidates, instrume
         if far.size:
             row = rows[int(far[0])]
             raise _two(grid, row, "time", chosen, place, grid.cell(row, chosen), grid.cell(row, place))
+
+
+def stands_still(grid: Grid, place: int) -> bool:
+    """Whether all rows have one value: the time of when the file was made."""
+    return len(grid) > 1 and len(grid.columns[place].unique()) == 1
 
 
 def _times(grid: Grid, place: int, rows: list[int], instrument: Instrument) -> np.ndarray | None:

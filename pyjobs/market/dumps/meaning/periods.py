@@ -20,6 +20,7 @@ SATURDAY, SUNDAY = 5, 6
 MANY = 100_000
 NO_ZONE = "no time zone: write Z or +09:00, or epoch seconds, or set `zone:` to the file's clock"
 FEWEST = 3  # rows of which one differs from the others
+SETTLED_MS = 10 * 60_000  # after a session's close: its own last price, no later trade's
 FEW_OFF = 20  # one day of so many may begin at an hour of its own
 Errors = dict[int, str]
 
@@ -48,8 +49,10 @@ def _intraday(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Error
     start = st.ms - source.bar_ms if source.mark == "end" else st.ms
     day = source.hours.dates_of(start)
     off = (start % source.bar_ms != 0) & ~_from_open(start, day, source) & (st.kind == INSTANT)
+    first = source.hours.first
+    unknown = f", and the calendar of {source.hours.market} begins later: `start: {_date(first)}` leaves older rows out"
     for at in np.flatnonzero(off).tolist():
-        errors[at] = f"is not on a {source.instrument.timeframe} boundary"
+        errors[at] = f"is not on a {source.instrument.timeframe} boundary" + (unknown if day[at] < first else "")
     return day, start + source.bar_ms, errors
 
 
@@ -91,22 +94,27 @@ def _daily(st: Stamps, source: DumpSource) -> tuple[IntArray, IntArray, Errors]:
     own = timed & ~whole
     day[own] = source.hours.dates_of(st.ms[own] - (1 if source.mark == "end" else 0))
     errors |= _outside(st.ms, day, np.flatnonzero(timed), source)
-    if (live := _live(st, day, source)) is not None:
-        ts_ms[live] = source.now_ms + 1  # a price of when the file was made: that session had not closed
+    apart, after = _newest_apart(st, day, source)
+    if apart is not None and after < 0:
+        ts_ms[apart] = source.now_ms + 1  # a price of when the file was made: that session had not closed
+    elif apart is not None and timed[apart] and after <= SETTLED_MS:
+        errors.pop(apart, None)  # its session's last price, as Yahoo's charts have it in the evening
     return day, ts_ms, errors
 
 
-def _live(st: Stamps, day: IntArray, source: DumpSource) -> int | None:
-    """The newest row, where its time of day is within its session and that of no other row, which share one."""
+def _newest_apart(st: Stamps, day: IntArray, source: DumpSource) -> tuple[int | None, int]:
+    """The newest row, where its time of day is after its session's open and that of no other row, which share one; and
+    how long after the session's close it is.
+    """
     hours = source.hours
     if source.mark == "end" or hours.market == "FX" or len(day) < FEWEST or (st.kind == BAD).any():
-        return None
+        return None, 0
     local = np.where((st.kind == INSTANT) & (st.ms % DAY_MS != 0), hours.local_ms(st.ms), st.ms)
     newest, clock = int(local.argmax()), local % DAY_MS
     at, here = hours.sessions_at(day[newest : newest + 1])
     first, last = hours.local_ms(hours.opens_ms[at])[0], hours.local_ms(hours.closes_ms[at])[0]
     alike = np.unique(np.delete(clock, newest)).size == 1 and clock[newest] not in np.delete(clock, newest)
-    return newest if alike and here[0] and first < local[newest] < last else None
+    return newest if alike and here[0] and first < local[newest] else None, int(local[newest] - last)
 
 
 def _of_no_zone(st: Stamps, source: DumpSource) -> Errors:

@@ -59,6 +59,11 @@ class DumpSource:
         """True for a market that never closes."""
         return self.hours.market == "24/7"
 
+    @property
+    def start_day(self) -> int:
+        """The first date (ordinal) that the desk wants; 0 when it wants all."""
+        return dt.date.fromisoformat(self.instrument.start).toordinal() if self.instrument.start else 0
+
     def refuse(self, line: int, what: str, count: int = 1, part: int = 0, *, hint: bool = False) -> BadDataError:
         """The error for a row that cannot be true; with the key that lets few such rows go, where there is a `hint`."""
         more = f" ({count} such {self.unit}s)" if count > 1 else ""

@@ -5,14 +5,12 @@ and so are several rows of one time whose prices are no correction of each other
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 
 from pyjobs.market.bars import DAY_MS, IntArray
 from pyjobs.market.dumps.data_file import Finding
 from pyjobs.market.dumps.meaning.columns import MAIN_SERIES, Reading
-from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, DumpSource, Findings, Table, date_text
+from pyjobs.market.dumps.meaning.source import EPOCH_ORDINAL, UNTIMED, DumpSource, Findings, Table, date_text
 from pyjobs.market.dumps.reading.fields import is_number, is_time
 from utils.errors import BadDataError
 
@@ -38,11 +36,10 @@ FEW_DAYS = (2, 3, 4)  # apart: bars of several days of a market that never close
 
 def refuse_other_spacing(table: Table, source: DumpSource) -> None:
     """Raise BadDataError when the rows' times show that they are no bars of the timeframe, or not of one symbol."""
-    left_out = (table.wrong >= 0) | (table.ts_ms > source.now_ms)
-    if source.instrument.start:
-        left_out |= table.day < dt.date.fromisoformat(source.instrument.start).toordinal()
+    early = (table.day < source.start_day) & (table.day != UNTIMED)
+    left_out = (table.wrong >= 0) | (table.ts_ms > source.now_ms) | early
     if left_out.any():
-        wrong, table = int((table.wrong >= 0).sum()), table.pick(~left_out)
+        wrong, table = int(((table.wrong >= 0) & ~early).sum()), table.pick(~left_out)
         if wrong > len(table):
             return  # those that are left show nothing, and what is wrong with most is reported later
     _refuse_several(table, source)

@@ -27,7 +27,7 @@ from pyjobs.market.dumps.meaning.spacing import refuse_told_apart, without_other
 from pyjobs.market.dumps.meaning.times import Complaints, dates_of_another_zone, time_text, times_of
 from pyjobs.market.dumps.reading.grid import give_back
 from pyjobs.market.dumps.reading.numbers import has_decimal_commas, numbers, points_of_thousands
-from pyjobs.market.dumps.reading.stamps import BAD, Stamps
+from pyjobs.market.dumps.reading.stamps import BAD, INSTANT, Stamps
 from utils.errors import BadDataError
 from utils.foreign_text import quoted
 
@@ -69,7 +69,8 @@ def _table(reading: Reading, source: DumpSource, findings: Findings, part: int) 
     day, ts_ms, errors = closes(st, source)
     complaints.add({at: f"{time_text(reading, at)} {what}" for at, what in errors.items() if st.kind[at] != BAD})
     complaints.add(dates_of_another_zone(reading, st, day, source))
-    day = np.where(complaints.of_row >= 0, UNTIMED, day)
+    early = (st.kind != BAD) & (day < source.start_day - (st.kind != INSTANT))  # of no zone: maybe a day later
+    day = np.where((complaints.of_row >= 0) & ~early, UNTIMED, day)
     give_back(len(reading.grid))
     ohlcv = _numbers(reading, source, findings, complaints, st)
     if source.instrument.prices == "raw":

@@ -120,7 +120,8 @@ def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple
         cells = next(csv.reader([line], delimiter=delimiter), [])
         if not any(cell.strip() for cell in cells):
             continue
-        if is_time(cells[0]) or (len(cells) >= width - 1 and any(is_number(cell) for cell in cells[1:])):
+        numbered = not head and _is_numbered(cells)
+        if is_time(cells[0]) or (len(cells) >= width - 1 and not numbered and any(map(is_number, cells[1:]))):
             return at, head[-1:] if _has_title(head) else head
         if len(cells) >= width - 1 and (head or not _is_title(cells)):
             head.append(cells)
@@ -128,6 +129,13 @@ def _head(label: str, lines: Sequence[str], delimiter: str, width: int) -> tuple
             found = unexpected(label, line)
             raise BadDataError(f"{label}: line {at + 1}: no number in {found}, nor in the lines before it")
     return len(lines), head
+
+
+def _is_numbered(cells: list[str]) -> bool:
+    """Whether a line is the header of columns that pandas numbered, having no names for them: `Date,0`."""
+    return (
+        column(cells[0]) in ("", *DATES) and len(cells) > 1 and cells[1:] == [str(at) for at in range(len(cells) - 1)]
+    )
 
 
 def _has_title(head: list[list[str]]) -> bool:
