@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in names:
         if name not in policy.benchmarks:
             raise UsageError(f"--benchmarks: unknown {name!r} (known: {', '.join(policy.benchmarks)})")
+    names.sort(key=lambda name: name not in policy.required)  # after a refusal a provider rests, and time is short
     return _warm_all(names, policy, retry_budget(budget_s=args.budget_s))
 
 
