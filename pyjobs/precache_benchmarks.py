@@ -64,7 +64,7 @@ def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
                 found = benchmark_bars.warm(
                     name, policy, store, now_s=clock.now_s(), states=states, budget=waiting, say=_progress
                 )
-        except (ExternalDataUnavailable, BadDataError, CannotWriteError, LockBusyError) as error:
+        except (ExternalDataUnavailable, BadDataError, CannotWriteError, LockBusyError, UsageError) as error:
             print(f"[WARN] benchmark unavailable: {name} (skipped)")
             _progress(str(error))
             errors[name] = error

@@ -15,7 +15,7 @@ from pyjobs.market.store.bar_store import BarStore
 from pyjobs.precache_benchmarks import main
 from tests.fakemarket.server import FakeMarket
 from tests.support.verb_process import run_verb
-from utils.errors import ExternalDataUnavailable
+from utils.errors import ExternalDataUnavailable, UsageError
 from utils.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,6 +125,19 @@ def test_required_benchmarks_are_asked_for_before_one_whose_refusal_lets_the_pro
     (tmp_path / "policy.yaml").write_text("required: [S&P500]" + POLICY)
     assert run(main, ["--policy", str(tmp_path / "policy.yaml")]) == 69
     assert asked == ["S&P500", "KOSPI"] and "S&P500" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_benchmark_that_its_provider_never_has_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise UsageError("yf_index has no daily bars of currencies")
+
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    monkeypatch.setattr(bars, "warm", refused)
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    assert run(main, ["--policy", str(tmp_path / "policy.yaml")]) == 64  # KOSPI is required
+    assert "[WARN] benchmark unavailable: S&P500 (skipped)" in capsys.readouterr().out
 
 
 def test_a_file_of_closes_is_enough_when_it_reaches_the_last_session(desk: Desk) -> None:
