@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in names:
         if name not in policy.benchmarks:
             raise UsageError(f"--benchmarks: unknown {name!r} (known: {', '.join(policy.benchmarks)})")
+    names.sort(key=lambda name: name not in policy.required)  # after a refusal a provider rests, and time is short
     return _warm_all(names, policy, retry_budget(budget_s=args.budget_s))
 
 
@@ -63,7 +64,7 @@ def _warm_all(names: list[str], policy: Policy, waiting: RetryBudget) -> int:
                 found = benchmark_bars.warm(
                     name, policy, store, now_s=clock.now_s(), states=states, budget=waiting, say=_progress
                 )
-        except (ExternalDataUnavailable, BadDataError, CannotWriteError, LockBusyError) as error:
+        except (ExternalDataUnavailable, BadDataError, CannotWriteError, LockBusyError, UsageError) as error:
             print(f"[WARN] benchmark unavailable: {name} (skipped)")
             _progress(str(error))
             errors[name] = error

@@ -85,6 +85,18 @@ def test_a_hole_that_the_exchange_fills_later_is_filled(world: World, capsys: py
     assert len(filled) > 5 and "confirmed empty a while ago" in capsys.readouterr().out
 
 
+def test_a_hole_is_asked_for_again_at_the_provider_and_not_in_the_answer_that_is_kept(world: World) -> None:
+    world.at(FRIDAY_S)
+    hole_ms = (FRIDAY_S - 38 * DAY_S) * 1000 - 3 * HOUR_S * 1000  # 2026-10-13T20:00Z, a close
+    world.fake.yahoo.null_rows.add(hole_ms - 6 * HOUR_S * 1000 - HOUR_S * 500)
+    assert run(ingest, [*DAYS, "--start", "2026-06-01"]) == 0
+    assert hole_ms in world.store.confirmed_empty(SPY)
+    world.fake.yahoo.null_rows.clear()
+    world.at(FRIDAY_S + HOUR_S + 60)  # no session has closed since
+    assert run(gap_repair, DAYS) == 0
+    assert hole_ms in world.store.read(SPY).ts_ms
+
+
 def test_a_dividend_that_is_told_nine_months_late_is_worked_in(world: World) -> None:
     world.at(FRIDAY_S)
     assert run(ingest, [*DAYS, "--start", "2026-01-01"]) == 0

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from pyjobs.market.bars import SeriesKey
+from pyjobs.market.benchmarks import bars
 from pyjobs.market.store.bar_store import BarStore
+from pyjobs.precache_benchmarks import main
 from tests.fakemarket.server import FakeMarket
 from tests.support.verb_process import run_verb
+from utils.errors import ExternalDataUnavailable, UsageError
+from utils.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = """
@@ -105,6 +109,35 @@ def test_an_optional_benchmark_that_cannot_be_had_does_not_stop_the_others(desk:
     done = desk.precache("--budget-s", "1")
     assert done.returncode == 0, done.stderr
     assert "[WARN] benchmark unavailable: S&P500 (skipped)" in done.stdout and "KOSPI:" in done.stdout
+
+
+def test_required_benchmarks_are_asked_for_before_one_whose_refusal_lets_the_provider_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def refused(name: str, *_: object, **__: object) -> None:
+        asked.append(name)
+        raise ExternalDataUnavailable("outage", provider="benchmark", symbol=name)
+
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    monkeypatch.setattr(bars, "warm", refused)
+    (tmp_path / "policy.yaml").write_text("required: [S&P500]" + POLICY)
+    assert run(main, ["--policy", str(tmp_path / "policy.yaml")]) == 69
+    assert asked == ["S&P500", "KOSPI"] and "S&P500" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_benchmark_that_its_provider_never_has_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise UsageError("yf_index has no daily bars of currencies")
+
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path))
+    monkeypatch.setattr(bars, "warm", refused)
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    assert run(main, ["--policy", str(tmp_path / "policy.yaml")]) == 64  # KOSPI is required
+    assert "[WARN] benchmark unavailable: S&P500 (skipped)" in capsys.readouterr().out
 
 
 def test_a_file_of_closes_is_enough_when_it_reaches_the_last_session(desk: Desk) -> None:

@@ -227,11 +227,14 @@ def _fetch(
 
 
 def _all(fetched: tuple[Got, ExternalDataUnavailable | None]) -> Got:
-    """The fetched bars, when nothing was refused; else that error is raised."""
+    """The fetched bars, when nothing was refused; else that error is raised, with what is stored all the same."""
     done, refused = fetched
-    if refused is not None:
+    if refused is None:
+        return done
+    if not done.bars:
         raise refused
-    return done
+    detail = f"{refused.detail}; what it has of the range asked for is stored"
+    raise ExternalDataUnavailable(refused.kind, provider=refused.provider, symbol=refused.symbol, detail=detail)
 
 
 def pages(first: int, last: int, span_ms: int) -> Iterator[Window]:

@@ -165,7 +165,7 @@ def take_in(store: BarStore, question: Question, answer: Answer, *, now_ms: int)
     if request.market == ROUND_THE_CLOCK:
         _whole(key, about.provider, sure, ranges, bars)
     return Got(
-        bars=len(bars), empty=int(empty.size), partitions=len(changed), requests=1,
+        bars=len(bars), empty=int(without(empty, before.bars.ts_ms).size), partitions=len(changed), requests=1,
         revised=int(revised.size), lines=found_news.all,
     )  # fmt: skip
 
@@ -208,10 +208,10 @@ class _Stored:
 
 
 def _stored(store: BarStore, key: SeriesKey, bars: Bars, empty: IntArray) -> _Stored:
-    newest = store.newest(key)
+    newest, times = store.newest(key), np.union1d(bars.ts_ms, empty)
     if newest is None:
         return _Stored(bars=joined([]), final=0, empty=NO_TIMES)
-    old = store.read(key, start_ms=int(bars.ts_ms[0]), end_ms=int(bars.ts_ms[-1])) if len(bars) else joined([])
+    old = store.read(key, start_ms=int(times[0]), end_ms=int(times[-1])) if times.size else joined([])
     moving = bool(len(old)) and int(old.ts_ms[-1]) == newest[0] and not newest[1]
     known = store.confirmed_empty(key, start_ms=int(empty[0]), end_ms=int(empty[-1])) if empty.size else NO_TIMES
     return _Stored(bars=old, final=len(old) - moving, empty=np.union1d(known, old.ts_ms))

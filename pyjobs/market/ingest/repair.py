@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -67,7 +67,8 @@ def repair(
     since = min((partition_span(key.timeframe, path.stem)[0] for path in moved), default=NEVER)
     gaps = missing_bars(store, key, source.market, first_ms=first, last_ms=last, since_ms=since)
     again = looks.to_ask_again(store, key, now_ms)
-    asked = _Asked(store=store, key=key, source=source, gaps=gaps, now_ms=now_ms, progress=progress)
+    anew = replace(source, ask=lambda request: source.ask(replace(request, anew=True)))  # a kept answer lacked them
+    asked = _Asked(store=store, key=key, source=anew, gaps=gaps, now_ms=now_ms, progress=progress)
     done = asked.filled(np.union1d(gaps, again))
     if again.size:
         looks.note_asked_again(store, key, now_ms)

@@ -26,7 +26,7 @@ class BarRequest:
 
     `market` is the calendar by which a daily bar closes. `local_keys` are other names a local source may know.
     `currency` is that of the prices ("": whatever comes): an answer in another is refused. `stored`: who asks has bars
-    of it, and compares units with those (`units.in_stored_unit`).
+    of it, and compares units with those (`units.in_stored_unit`). `anew`: no answer that was kept will do.
     """
 
     symbol: str
@@ -37,6 +37,7 @@ class BarRequest:
     local_keys: tuple[str, ...] = ()
     currency: str = ""
     stored: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

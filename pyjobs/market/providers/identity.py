@@ -25,6 +25,14 @@ MARKET_OF = {"CRYPTOCURRENCY": "24/7", "CURRENCY": "FX", "FUTURE": "CMES"}
 """Where things of a kind, in Yahoo's words, are traded. London's shares have the zone of its currencies."""
 EXCHANGED = ("EQUITY", "ETF", "INDEX", "MUTUALFUND")
 """Kinds that are traded on none of those markets."""
+TRADED = {
+    "alpaca": About(zone="America/New_York", kind="EQUITY"),
+    "bitfinex": About(zone="UTC", kind="CRYPTOCURRENCY"),
+    "ccxt": About(zone="UTC", kind="CRYPTOCURRENCY"),
+    "krx_stock": About(zone="Asia/Seoul", kind="EQUITY"),
+    "pykrx_index": About(zone="Asia/Seoul", kind="INDEX"),
+}
+"""What all of a provider's symbols are, where its answers do not say so."""
 
 
 def checked(fetched: Fetched, request: BarRequest) -> Fetched:
@@ -33,6 +41,8 @@ def checked(fetched: Fetched, request: BarRequest) -> Fetched:
 
     Raises BadDataError or Refused(schema).
     """
+    if known := TRADED.get(fetched.provider):
+        _same_market(known, fetched.provider, request.symbol, request.market, "")
     if fetched.about is None:
         return fetched
     check_about(fetched.about, fetched.provider, request)

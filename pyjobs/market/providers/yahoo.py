@@ -52,6 +52,8 @@ class Yahoo(Remote):
 
     def cached(self, request: BarRequest, now_ms: int) -> Fetched | None:
         """Today's earlier answer to the same question, final or not as it was when it came."""
+        if request.anew:
+            return None
         kept = webcache.load(self.name, request, now_ms, revised_for_ms=self.revised_for_ms)
         if kept is None:
             return None

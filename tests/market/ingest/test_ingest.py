@@ -89,6 +89,15 @@ def test_quiet_minutes_are_remembered_once_they_are_old_enough_to_be_true(store:
     assert store.confirmed_empty(KEY).tolist() == [int(t) for t in bars.ts_ms[quiet] if t <= ten_minutes_ago]
 
 
+def test_a_stored_bar_that_the_exchange_no_longer_has_is_not_counted_as_confirmed_empty(store: BarStore) -> None:
+    bars = minutes(60)
+    exchange = MadeUpExchange(bars=bars, now_ms=bars.last_ms + 3_600_000)
+    ranged(store, exchange, int(bars.ts_ms[0]), bars.last_ms)
+    exchange.bars = picked(bars, np.delete(np.arange(60), [20, 59]))  # one of them after the last that still comes
+    assert ranged(store, exchange, int(bars.ts_ms[0]), bars.last_ms).got.empty == 0
+    assert len(store.read(KEY)) == 60
+
+
 def test_what_an_exchange_did_not_have_before_a_series_begins_leaves_no_file(store: BarStore) -> None:
     bars = minutes(100)
     exchange = MadeUpExchange(bars, LONG_AFTER_MS, page_bars=1000)

@@ -133,6 +133,34 @@ def test_a_thing_is_taken_only_where_its_kind_is_traded(kind: str, zone: str, ma
             checked(answer, request)
 
 
+@pytest.mark.parametrize(
+    ("provider", "market", "fits"),
+    [
+        ("alpaca", "XKRX", False),
+        ("alpaca", "24/7", False),
+        ("alpaca", "XNYS", True),
+        ("bitfinex", "XNYS", False),
+        ("bitfinex", "24/7", True),
+        ("ccxt", "FX", False),
+        ("krx_stock", "XTKS", False),
+        ("pykrx_index", "XKRX", True),
+    ],
+)
+def test_a_provider_that_says_nothing_of_a_symbol_is_taken_for_its_own_market_alone(
+    provider: str, market: str, fits: bool
+) -> None:
+    bars = fetched([(at("2026-11-19T15:00:00+00:00"), *PRICES)], "1h", "24/7").bars
+    answer = Fetched(
+        bars=bars, provider=provider, symbol="X", adjusted="raw", fetched_at_ms=NOW_MS, last_final=True
+    )  # fmt: skip
+    request = BarRequest(symbol="X", timeframe="1h", start_ms=0, end_ms=NOW_MS, market=market)
+    if fits:
+        assert checked(answer, request) is answer
+    else:
+        with pytest.raises(BadDataError, match=f"{provider} has X as traded in .*nothing of it was taken"):
+            checked(answer, request)
+
+
 SHARE = About(symbol="X", zone="America/New_York", kind="EQUITY", currency="USD")
 DAY = BarRequest(symbol="X", timeframe="1d", start_ms=0, end_ms=NOW_MS, market="XNYS")
 
