@@ -262,7 +262,7 @@ def _named_by_symbol(grid: Grid, instrument: Instrument, places: dict[str, int])
     if places["time"] != 0 or len(names) != 2 or not is_number(_some(grid, 1)):
         return None
     whose = "" if _says_nothing(names[1], instrument) else verdict(names[1], instrument)
-    if whose == "two" or (whose == "asked" and instrument.role != "benchmark"):
+    if whose in ("two", "asked") and instrument.role != "benchmark":  # an index may stand for a fund to compare with
         what = f"line {grid.header_line or 1}: its one value is called {quoted(names[1], 40)!r}, the desk's symbol is "
         cure = f"where that is its price, set `columns: {{close: {quoted(names[1], 40)}}}`"
         raise BadDataError(f"{grid.label}: {what}{instrument.symbol!r}: {cure}")
