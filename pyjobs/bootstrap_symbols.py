@@ -129,13 +129,12 @@ def _first_backfills(wanted: Sequence[Instance], *, ignore_errors: bool) -> list
         try:
             with jobs.foreseen():
                 jobs.for_each([instance], job="ingest", work=work, say=lambda _: None, sources=asking)
+            ready.append(instance)
         except NightdeskError as error:
             if not ignore_errors:
                 raise
             print(f"[WARN] {instance.symbol}: {error} (left out)")
             failed.append(error)
-        else:
-            ready.append(instance)
     if failed and not ready:
         raise failed[0]
     print(f"{len(ready)} of {len(wanted)} symbols set up")

@@ -159,11 +159,8 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
             if shape is None:
                 refuse_other_volumes(grid, candidates)
         places[role] = candidates[0][1]
-        if role == "time":  # of `date` and `open_time` the latter may be a time of day
-            times = [at for _, at in candidates if is_time(first_cell(grid, at))]
-            if len(times) > 1:
-                times = [at for at in times if not (_is_clock(grid, at) or stands_still(grid, at))] or times
-            places[role] = next(iter(times), candidates[0][1])
+        if role == "time":
+            places[role] = _time_among(grid, candidates)
             if len(candidates) > 1 and shape is None:
                 dates = [each for each in candidates if not _is_clock(grid, each[1])]
                 refuse_other_times(grid, places[role], dates, instrument)
@@ -171,6 +168,14 @@ def _places(grid: Grid, instrument: Instrument, shape: PriceFormat | None) -> di
     _clock(grid, places, found.get("time", []))
     _unnamed_index(grid, places)
     return places
+
+
+def _time_among(grid: Grid, candidates: list[tuple[int, int]]) -> int:
+    """The column of the rows' times: of `date` and `open_time` the latter may be a time of day."""
+    times = [at for _, at in candidates if is_time(first_cell(grid, at))]
+    if len(times) > 1:
+        times = [at for at in times if not (_is_clock(grid, at) or stands_still(grid, at))] or times
+    return next(iter(times), candidates[0][1])
 
 
 def _without_other_words(grid: Grid, places: dict[str, int]) -> None:
