@@ -86,7 +86,7 @@ def test_a_piece_that_ends_every_worker_ends_the_run(dying: Cluster) -> None:
     work = Work(function=pieces.deadly, batches=[(7, list(range(10)))])
     dying.alone(allowed_failures=0)
     with pytest.raises(WorkKilledError, match="that had a certain piece of the work was killed") as raised:
-        on_cluster(dying.address, QUICK)(work, silent)
+        on_cluster(dying.address, Waits(look_s=30.0))(work, silent)
     assert raised.value.exit_code == ExitCode.KILLED
 
 
