@@ -159,13 +159,16 @@ def _results(client: Client, address: str, work: Work, waits: Waits, progress: P
             out.update(islice(given, AHEAD * max(1, threads) - len(out)))
             try:
                 ended = wait(list(out), timeout=waits.look_s, return_when="FIRST_COMPLETED").done
-                found = {each: each.result(timeout=waits.look_s) for each in ended if each.status != "error"}
+                failed = [each for each in ended if each.status == "error"]
+                found = {} if failed else {each: each.result(timeout=waits.look_s) for each in ended}
             except TimeoutError:  # only ours: what a piece has raised is not asked for here
-                _wait_for_a_worker(client, address, waits.no_worker_s, "no worker for")
+                if all(each.status != "error" for each in out):
+                    _wait_for_a_worker(client, address, waits.no_worker_s, "no worker for")
                 continue
-            for each in ended:
-                results[out[each]] = pickle.loads(found[each] if each in found else each.result())
-                del out[each]
+            for each in failed:
+                each.result()  # raises; first, as what a killed worker still had is waited for in vain
+            for each, result in found.items():
+                results[out.pop(each)] = pickle.loads(result)
             progress(len(results), len(work), f"pieces, at {address}")
     except KilledWorker as error:
         raise WorkKilledError(
