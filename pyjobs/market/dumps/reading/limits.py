@@ -8,7 +8,7 @@ from utils.errors import BadDataError
 from utils.files import os_files
 from utils.foreign_text import quoted
 
-LARGEST_BYTES, LARGEST_JSON_BYTES = 130_000_000, 64_000_000  # of what an archive unpacks to; 500 MB of memory
+LARGEST_BYTES, LARGEST_JSON_BYTES = 126_000_000, 64_000_000  # of what an archive unpacks to; 500 MB of memory
 LONGEST_LINE_BYTES, MOST_EMPTY, MOST_ROWS = 1_000_000, 1_000_000, 3_000_000
 MOST_TOGETHER = 2_400_000  # rows of several files, which are in memory twice while they are joined
 
